@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: a plan is an ordered list of named steps; check mode is the plan without the apply."""
+
+from __future__ import annotations
+
+from typing import Callable, List, NamedTuple, Optional
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+
+__all__ = ["Plan", "Step"]
+
+
+class Step(NamedTuple):
+    """One change to the host.
+
+    ``undo`` is called when ``do`` itself failed (perhaps half-way) or when a later step did, so it must cope with a
+    ``do`` that has done only part of its work. ``None`` means that there is nothing to put back.
+    """
+
+    name: str
+    do: Callable[[], object]
+    undo: Optional[Callable[[], object]]
+
+
+class Plan:
+    """What is to be done, in order. Making a plan writes nothing."""
+
+    def __init__(self) -> None:
+        self.steps: List[Step] = []
+
+    def add(self, name: str, do: Callable[[], object], undo: Optional[Callable[[], object]] = None) -> None:
+        """Append a step; ``name`` is what the user reads, such as ``"set the number of VFs of enp1s0 from 0 to 4"``."""
+        self.steps.append(Step(name, do, undo))
+
+    @property
+    def actions(self) -> List[str]:
+        return [step.name for step in self.steps]
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.steps)
+
+    def apply(self) -> None:
+        """Do every step; if one fails, undo it and those before it in reverse order, then raise its error.
+
+        A ``SriovError`` comes out with what was undone, and what could not be, added to its message. Anything else,
+        a termination signal turned into an exception included, is undone in the same way and raised as it is.
+        """
+        for position, step in enumerate(self.steps):
+            try:
+                step.do()
+            except BaseException as error:
+                outcome = _undo(self.steps[position::-1])
+                if isinstance(error, SriovError):
+                    raise SriovError(str(error) + outcome, **error.result) from error
+                raise
+
+
+def _undo(steps: List[Step]) -> str:
+    """Put back ``steps`` in the order given and return the words that tell the user how it went."""
+    undone, left = [], []
+    for step in steps:
+        if step.undo is None:
+            continue
+        try:
+            step.undo()
+            undone.append(step.name)
+        except Exception as error:  # pylint: disable=broad-except  # the remaining steps must still be put back
+            left.append("%s (%s)" % (step.name, error))
+    words = ""
+    if undone:
+        words += " Undone: %s." % "; ".join(undone)
+    if left:
+        words += " Could not be undone: %s." % "; ".join(left)
+    return words
