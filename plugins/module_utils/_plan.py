@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Callable, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, NamedTuple
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Plan", "Step"]
 
@@ -21,21 +24,21 @@ class Step(NamedTuple):
 
     name: str
     do: Callable[[], object]
-    undo: Optional[Callable[[], object]]
+    undo: Callable[[], object] | None
 
 
 class Plan:
     """What is to be done, in order. Making a plan writes nothing."""
 
     def __init__(self) -> None:
-        self.steps: List[Step] = []
+        self.steps: list[Step] = []
 
-    def add(self, name: str, do: Callable[[], object], undo: Optional[Callable[[], object]] = None) -> None:
+    def add(self, name: str, do: Callable[[], object], undo: Callable[[], object] | None = None) -> None:
         """Append a step; ``name`` is what the user reads, such as ``"set the number of VFs of enp1s0 from 0 to 4"``."""
         self.steps.append(Step(name, do, undo))
 
     @property
-    def actions(self) -> List[str]:
+    def actions(self) -> list[str]:
         return [step.name for step in self.steps]
 
     @property
@@ -58,7 +61,7 @@ class Plan:
                 raise
 
 
-def _undo(steps: List[Step]) -> str:
+def _undo(steps: list[Step]) -> str:
     """Put back ``steps`` in the order given and return the words that tell the user how it went."""
     undone, left = [], []
     for step in steps:
@@ -67,11 +70,11 @@ def _undo(steps: List[Step]) -> str:
         try:
             step.undo()
             undone.append(step.name)
-        except Exception as error:  # pylint: disable=broad-except  # the remaining steps must still be put back
-            left.append("%s (%s)" % (step.name, error))
+        except Exception as error:  # noqa: BLE001  # the remaining steps must still be put back
+            left.append(f"{step.name} ({error})")
     words = ""
     if undone:
-        words += " Undone: %s." % "; ".join(undone)
+        words += f" Undone: {'; '.join(undone)}."
     if left:
-        words += " Could not be undone: %s." % "; ".join(left)
+        words += f" Could not be undone: {'; '.join(left)}."
     return words
