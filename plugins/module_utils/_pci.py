@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: PCI addresses as the kernel writes them, ``domain:bus:slot.function``."""
+
+from __future__ import annotations
+
+import re
+
+from ._errors import SriovError
+
+__all__ = ["is_pci_address", "normal_pci_address", "pci_sort_key"]
+
+# The domain has four digits or more: Intel VMD makes domains from 0x10000 on.
+_ADDRESS = re.compile(r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([01][0-9a-f])\.([0-7])", re.IGNORECASE)
+
+
+def is_pci_address(text: str) -> bool:
+    """Whether ``text`` is a PCI address, with or without its domain (``01:00.0`` is in domain 0000)."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
+def normal_pci_address(text: str) -> str:
+    """The one spelling of an address that sysfs uses: lower case, with its domain.
+
+    Raises SriovError when ``text`` is no PCI address.
+    """
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
+        raise SriovError(f"{text!r} is no PCI address: write domain:bus:slot.function in hexadecimal, such as 0000:01:00.0.")
+    domain, bus, slot, function = match.groups()
+    return f"{int(domain or '0', 16):04x}:{bus}:{slot}.{function}".lower()
+
+
+def pci_sort_key(address: str) -> tuple[int, ...]:
+    """Orders normal addresses by domain, bus, slot, function (text order fails for five-digit domains)."""
+    domain, bus, rest = address.split(":")
+    slot, function = rest.split(".")
+    return int(domain, 16), int(bus, 16), int(slot, 16), int(function)

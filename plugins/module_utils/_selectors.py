@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: which PF a selector means (pure)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ._errors import SriovError
+from ._pci import is_pci_address, normal_pci_address
+
+__all__ = ["describe_pf", "select_pf"]
+
+_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", re.IGNORECASE)
+# What the kernel's dev_valid_name() refuses.
+_NO_INTERFACE_NAME = re.compile(r"[/:\s]|^\.{1,2}$|^$")
+
+
+def select_pf(selector: str, pfs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The one PF of ``pfs`` that ``selector`` means: an interface name, altname, PCI address or permanent MAC address.
+
+    Raises SriovError, with the PFs that there are, when none or more than one fits.
+    """
+    found = [pf for pf in pfs if _fits(selector, pf)]
+    if len(found) == 1:
+        return found[0]
+    there = ", ".join(map(describe_pf, pfs)) or "none; is the card's driver loaded, and SR-IOV switched on in the firmware?"
+    if found:
+        fits = ", ".join(map(describe_pf, found))
+        raise SriovError(f"{selector!r} fits more than one PF ({fits}): name one of them by its PCI address.")
+    vf_of = _owner_of_vf(selector, pfs)
+    if vf_of is not None:
+        raise SriovError(f"{selector!r} is a VF of {describe_pf(vf_of)}, not a PF: name that PF instead.")
+    raise SriovError(f"No PF of this host is {selector!r}: the PFs are {there}.")
+
+
+def describe_pf(pf: dict[str, Any]) -> str:
+    """``enp1s0 (0000:01:00.0)``, or the address alone where the PF has no interface."""
+    return f"{pf['name']} ({pf['pci_address']})" if pf["name"] else pf["pci_address"]
+
+
+def _fits(selector: str, pf: dict[str, Any]) -> bool:
+    if is_pci_address(selector):
+        return normal_pci_address(selector) == pf["pci_address"]
+    if _MAC.fullmatch(selector):
+        return selector.lower() == pf["permanent_mac"]
+    if _NO_INTERFACE_NAME.search(selector):
+        raise SriovError(f"{selector!r} is neither an interface name nor a PCI address nor a MAC address: write one of these.")
+    return selector == pf["name"] or selector in (pf["altnames"] or [])
+
+
+def _owner_of_vf(selector: str, pfs: list[dict[str, Any]]) -> Any:
+    address = normal_pci_address(selector) if is_pci_address(selector) else None
+    for pf in pfs:
+        for vf in pf["vfs"]:
+            if vf["name"] == selector or (address and vf["pci_address"] == address):
+                return pf
+    return None
