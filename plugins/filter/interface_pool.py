@@ -9,8 +9,8 @@ from typing import Any, Callable, Optional
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils._errors import SriovError
-from ..module_utils._pool import interface_pool as pool_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._pool import interface_pool as pool_of
 
 _CHOICES = {"by": ("name", "pci_address"), "nameless": ("skip", "fail")}
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from ._link import LinkUnreadable, Run, read_link, vf_configs
-from ._pf import read_pfs
-from ._selectors import select_pf
-from ._sysfs import Incomplete, Sysfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import LinkUnreadable, Run, read_link, vf_configs
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf import read_pfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import select_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
 __all__ = ["gather", "subsets"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 
 __all__ = ["is_pci_address", "normal_pci_address", "pci_sort_key"]
 

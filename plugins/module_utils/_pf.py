@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional, TypeVar
 
-from ._pci import is_pci_address, pci_sort_key
-from ._sysfs import Incomplete, Sysfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_address, pci_sort_key
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
 __all__ = ["read_pf", "read_pfs"]
 

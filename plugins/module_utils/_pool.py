@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from ._errors import SriovError
-from ._ranges import format_ranges, parse_ranges
-from ._selectors import describe_pf, select_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges, parse_ranges
+from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf, select_pf
 
 __all__ = ["interface_pool", "pool_vfs"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Iterable, Union
 
-from ._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 
 __all__ = ["format_ranges", "parse_ranges"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ._errors import SriovError
-from ._pci import is_pci_address, normal_pci_address
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_address, normal_pci_address
 
 __all__ = ["describe_pf", "select_pf"]
 

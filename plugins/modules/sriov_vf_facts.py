@@ -69,8 +69,8 @@ ansible_facts:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._errors import SriovError
-from ..module_utils._facts import gather, subsets
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather, subsets
 
 
 def main() -> None:
