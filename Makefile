@@ -1,0 +1,70 @@
+# Every command of the project. `make` or `make help` lists them.
+
+CACHE := $(CURDIR)/.cache
+# The distribution's Python, not the first one on PATH: only that one sees the distribution's libvirt bindings.
+PYTHON := /usr/bin/python3
+VENV := $(CACHE)/venv
+OLDEST := $(CACHE)/venv-oldest
+
+# Everything that tools write for their own use stays inside the checkout; only git keeps the user's own settings.
+export GIT_CONFIG_GLOBAL ?= $(HOME)/.gitconfig
+export HOME := $(CACHE)/home
+export PATH := $(VENV)/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+key = $(firstword $(shell sha256sum $(1)))
+VENV_READY := $(VENV)/ready-$(call key,tests/requirements.txt)
+OLDEST_READY := $(OLDEST)/ready-$(call key,tests/requirements-oldest.txt)
+RUN := $(VENV)/bin/python tests/suite
+
+.DEFAULT_GOAL := help
+.PHONY: help test fast lint sanity units oldest integration molecule lock venv clean
+
+help: ## list the targets
+	@awk -F ': .*## ' '/^[a-z]+: .*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: $(VENV_READY) $(OLDEST_READY) ## everything below, with one closing line
+	@$(RUN) lint sanity units oldest integration molecule
+
+fast: $(VENV_READY) ## what needs neither root nor a virtual machine, except sanity
+	@$(RUN) lint units
+
+lint: $(VENV_READY) ## linters, types, licences, documentation, changelog, and the built archive
+	@$(RUN) lint
+
+sanity: $(VENV_READY) ## ansible-test sanity, without an ignore entry
+	@$(RUN) sanity
+
+units: $(VENV_READY) ## unit tests; one of them: make units T=ranges
+	@$(RUN) units $(if $(T),-k '$(T)')
+
+oldest: $(VENV_READY) $(OLDEST_READY) ## unit tests under the oldest supported ansible-core
+	@$(RUN) oldest $(if $(T),-k '$(T)')
+
+integration: $(VENV_READY) ## tests against a real libvirtd (root); one of them: make integration T=expands
+	@$(RUN) integration $(if $(T),-k '$(T)')
+
+molecule: $(VENV_READY) ## scenarios on the laboratory VM (root); one of them: make molecule T=default
+	@$(RUN) molecule $(if $(T),-k '$(T)')
+
+venv: $(VENV_READY) ## only the virtual environment, .cache/venv
+
+$(VENV_READY): requirements = tests/requirements.txt
+$(OLDEST_READY): requirements = tests/requirements-oldest.txt
+# Named by the content of its requirements, so a change of those makes it anew; the marker is written last.
+$(VENV_READY) $(OLDEST_READY):
+	@echo "Making $(@D) from $(requirements) ..."
+	@rm -rf $(@D) && mkdir -p $(HOME)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --no-deps --requirement $(requirements)
+	@$(@D)/bin/pip check && touch $@
+
+lock: ## pin tests/requirements*.txt anew from tests/requirements*.in
+	@for name in requirements requirements-oldest; do \
+	  rm -rf $(CACHE)/lock && $(PYTHON) -m venv $(CACHE)/lock && \
+	  $(CACHE)/lock/bin/pip install --quiet --requirement tests/$$name.in && \
+	  { echo "# Written by 'make lock' from $$name.in."; $(CACHE)/lock/bin/pip freeze; } > tests/$$name.txt || exit 1; \
+	done; rm -rf $(CACHE)/lock
+
+clean: ## remove .cache: environments, images, logs
+	rm -rf $(CACHE)

@@ -1,0 +1,96 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run parts of the test suite, show each step as it runs, and close with what really ran: ``python tests/suite PART... [-k WORD]``.
+
+A step that keeps a JUnit report counts its tests, any other step counts as one. A skipped test counts as failed:
+a part that cannot run here says so in one line and fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from typing import NamedTuple
+from xml.etree import ElementTree as ET
+
+import host_packages
+import parts
+
+
+class Tally(NamedTuple):
+    passed: int
+    failed: int
+
+
+def _report(step: parts.Step, exit_code: int) -> Tally:
+    """What a finished step amounts to: its JUnit reports, or one for the step itself."""
+    passed = failed = 0
+    for report in sorted(step.reports.glob("**/*.xml")) if step.reports else []:
+        for case in ET.parse(report).iter("testcase"):  # noqa: S314  our own file
+            bad = any(case.find(outcome) is not None for outcome in ("failure", "error", "skipped"))
+            passed, failed = passed + (not bad), failed + bad
+    if exit_code == 0 and passed + failed == 0 and not step.reports:
+        passed = 1
+    if (exit_code != 0 or passed == 0) and failed == 0:
+        failed = 1
+    return Tally(passed, failed)
+
+
+def _run(step: parts.Step) -> Tally:
+    if step.reports:
+        shutil.rmtree(step.reports, ignore_errors=True)
+        step.reports.mkdir(parents=True)
+    if step.root and os.geteuid() != 0:
+        raise host_packages.CannotRunHere("needs root")
+    host_packages.require(step.packages)
+    for prepare in step.prepare:
+        prepare()
+    command = [str(word) for word in step.command]
+    exit_code = subprocess.run(command, cwd=step.directory, env={**os.environ, **step.environment}, check=False).returncode
+    return _report(step, exit_code)
+
+
+def _clock(since: float) -> str:
+    minutes, seconds = divmod(time.monotonic() - since, 60)
+    return f"{minutes:.0f} min {seconds:.0f} s" if minutes else f"{seconds:.1f} s"
+
+
+def _run_part(part: str, word: str) -> list[tuple[str, Tally, str]]:
+    lines = []
+    for step in parts.steps(part, word):
+        print(f"\n=== {part}: {step.title}", flush=True)
+        began = time.monotonic()
+        try:
+            tally = _run(step)
+        except host_packages.CannotRunHere as reason:
+            print(f"{part}: {step.title} cannot run here: it {reason}", flush=True)
+            tally = Tally(0, 1)
+        lines.append((f"{part}: {step.title}", tally, _clock(began)))
+    return lines
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="+", choices=parts.PARTS, metavar="PART", help=", ".join(parts.PARTS))
+    parser.add_argument("-k", dest="word", default="", help="only tests, tools or scenarios with this in their name")
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    lines = [line for part in arguments.parts for line in _run_part(part, arguments.word)]
+    if not lines:
+        parser.error(f"nothing in {', '.join(arguments.parts)} is called {arguments.word!r}")
+    total = Tally(sum(tally.passed for _, tally, _ in lines), sum(tally.failed for _, tally, _ in lines))
+    print("\n=== summary")
+    for title, tally, elapsed in lines:
+        print(f"{'FAILED' if tally.failed else 'passed':8}{title:44}{tally.passed:6} passed{tally.failed:5} failed  {elapsed}")
+    print(f"{'':8}{'altogether':44}{'':26}{_clock(began)}")
+    print(f"{total.passed} passed, {total.failed} failed", flush=True)
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

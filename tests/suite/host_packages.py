@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Install what is missing on the machine that runs the tests: ``python3 tests/suite/host_packages.py PACKAGE...``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+__all__ = ["CannotRunHere", "require"]
+
+
+class CannotRunHere(Exception):
+    """This machine cannot run what was asked for; the message says what it lacks."""
+
+
+def _installed(package: str) -> bool:
+    query = ["dpkg-query", "--show", "--showformat=${db:Status-Status}", package]
+    return subprocess.run(query, capture_output=True, text=True, check=False).stdout == "installed"
+
+
+def require(packages: list[str]) -> None:
+    """Install those of the Debian ``packages`` that are missing, and say so in one line.
+
+    Recommended packages stay out: `libvirt-daemon` then brings the program alone, without the units and the
+    default network that would start a daemon and change the networking of this machine.
+    """
+    if not shutil.which("apt-get"):
+        raise CannotRunHere("needs Debian's apt-get to install " + " ".join(packages))
+    missing = [package for package in packages if not _installed(package)]
+    if not missing:
+        return
+    if os.geteuid() != 0:
+        raise CannotRunHere("needs root to install " + " ".join(missing))
+    print("Installing missing packages with apt-get:", " ".join(missing), flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
+        try:
+            subprocess.run(["apt-get", "--quiet=2", *command], env=environment, check=True, stdin=subprocess.DEVNULL)
+        except subprocess.CalledProcessError as error:
+            raise CannotRunHere(f"needs the packages {' '.join(missing)}, and apt-get {command[0]} failed") from error
+
+
+if __name__ == "__main__":
+    try:
+        require(sys.argv[1:])
+    except CannotRunHere as reason:
+        sys.exit(f"This machine {reason}.")

@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each part of the test suite consists of."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import archive
+import staging
+
+__all__ = ["PARTS", "Step", "steps"]
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".cache"
+REPORTS = CACHE / "reports"
+OLDEST_PYTHON = CACHE / "venv-oldest/bin/python"
+# What runs on managed hosts, which may have Python 3.9.
+ON_HOSTS = ("plugins/modules", "plugins/module_utils")
+# A module run by the tests finds these in the distribution's Python; libvirt-daemon alone starts nothing.
+LIBVIRT = ("libvirt-daemon", "libvirt-clients", "python3-libvirt", "python3-lxml", "python3-pyudev")
+
+
+@dataclass
+class Step:
+    """One command that passes or fails, or, where it writes JUnit files into ``reports``, many tests."""
+
+    title: str
+    command: list[str | Path]
+    directory: Path = ROOT
+    reports: Path | None = None
+    root: bool = False
+    packages: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+    prepare: list[Callable[[], object]] = field(default_factory=list)
+
+
+def _lint(word: str) -> list[Step]:
+    tools = [
+        Step("ruff", ["ruff", "check", "."]),
+        Step("mypy", ["mypy"]),
+        Step("Python 3.9 on managed hosts", ["vermin", "--target=3.9-", "--violations", "--no-tips", *ON_HOSTS]),
+        Step("REUSE", ["reuse", "lint", "--quiet"]),
+        Step("ansible-lint", ["ansible-lint", "--offline", "--profile", "production"]),
+        Step("changelog", ["antsibull-changelog", "lint"]),
+        Step("documentation", ["antsibull-docs", "lint-collection-docs", "--plugin-docs", staging.COLLECTION], prepare=[staging.stage]),
+        Step("archive", [sys.executable, archive.__file__], prepare=[staging.stage]),
+    ]
+    return [tool for tool in tools if word in tool.title]
+
+
+def _sanity(word: str) -> list[Step]:
+    one = ["--test", word] if word else []
+    command: list[str | Path] = ["ansible-test", "sanity", "--venv", "--python", "3.11", "--color", "no", "--junit", *one]
+    reports = staging.COLLECTION / "tests/output/junit"
+    return [Step("ansible-test", command, staging.COLLECTION, reports, prepare=[staging.stage, staging.provide_pip])]
+
+
+def _pytest(title: str, folder: str, word: str, python: str | Path = sys.executable) -> Step:
+    reports = REPORTS / title.replace(" ", "-")
+    command: list[str | Path] = [python, "-m", "pytest", f"--junit-xml={reports / 'pytest.xml'}", folder]
+    return Step(title, [*command, *(["-k", word] if word else [])], reports=reports)
+
+
+def _units(word: str) -> list[Step]:
+    return [_pytest("pytest", "tests/unit", word)]
+
+
+def _oldest(word: str) -> list[Step]:
+    return [_pytest("pytest with ansible-core 2.16", "tests/unit", word, OLDEST_PYTHON)]
+
+
+def _integration(word: str) -> list[Step]:
+    step = _pytest("real libvirtd", "tests/integration", word)
+    step.root, step.packages = True, list(LIBVIRT)
+    return [step]
+
+
+def _molecule(word: str) -> list[Step]:
+    scenarios = sorted(path.parent.name for path in (ROOT / "extensions/molecule").glob("*/molecule.yml"))
+    return [Step(name, ["molecule", "test", "--scenario-name", name], root=True) for name in scenarios if word in name]
+
+
+_STEPS = {
+    "lint": _lint,
+    "sanity": _sanity,
+    "units": _units,
+    "oldest": _oldest,
+    "integration": _integration,
+    "molecule": _molecule,
+}
+PARTS = tuple(_STEPS)
+
+
+def steps(part: str, word: str) -> list[Step]:
+    """The steps of ``part``; with a ``word``, only what has it in its name."""
+    return _STEPS[part](word)
