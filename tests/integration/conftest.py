@@ -1,0 +1,25 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ansible_collections.vfpool.sriov.tests.integration.host import Host
+
+
+@pytest.fixture(scope="session")
+def namespaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    host = Host(tmp_path_factory.mktemp("host"))
+    yield host
+    host.close()
+
+
+@pytest.fixture
+def host(namespaces: Host) -> Iterator[Host]:
+    """A host without cards and networks, and its libvirtd: give it cards with `host.tree.pf(...)`."""
+    namespaces.reset()
+    namespaces.start_libvirtd()
+    yield namespaces

@@ -1,0 +1,211 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host of its own, in namespaces of this machine: synthetic SR-IOV cards and a real libvirtd."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
+
+HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parent.parent
+
+
+class Host:
+    """Namespaces for mounts, processes and network interfaces; they end with this process, however it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` keeps the sysfs tree and the daemon's log."""
+        self.folder = folder
+        self.tree = Tree(folder / "sys")
+        self.log = folder / "libvirtd.log"
+        self._libvirtd: subprocess.Popen[bytes] | None = None
+        self._runner: subprocess.Popen[str] | None = None
+        self._init = subprocess.Popen(
+            ["unshare", "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
+             "bash", str(HERE / "namespace.sh"), str(self.tree.root)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._init.stdout
+        if self._init.stdout.readline() != "ready\n":
+            raise RuntimeError(f"The namespaces of {folder} could not be made: see the lines above; root is needed.")
+        self._pid = _child(self._init.pid)
+        self.root = Path(f"/proc/{self._pid}/root")
+
+    def close(self) -> None:
+        assert self._init.stdin
+        self._init.stdin.close()
+        self._init.wait()
+        for process in (self._libvirtd, self._runner):
+            if process:
+                process.wait()
+
+    # Processes inside
+
+    def start(self, *command: str, **options: Any) -> subprocess.Popen[Any]:
+        """Start a command inside; options as of `subprocess.Popen`. To signal it, see `send`."""
+        return subprocess.Popen(["nsenter", "-t", str(self._pid), "--mount", "--pid", "--net", "--ipc", "--uts", "--", *command],
+                                cwd=CHECKOUT, **options)
+
+    def run(self, *command: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command inside and wait for it; with `check`, failure is an AssertionError that shows what it said."""
+        process = self.start(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        output, errors = process.communicate(stdin)
+        assert process.returncode == 0 or not check, f"{' '.join(command)} ended with {process.returncode}: {errors or output}"
+        return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+    def python(self, program: str, *arguments: str) -> Any:
+        """Run a program under the system's Python, which has libvirt's bindings; what it prints as JSON comes back."""
+        return json.loads(self.run("/usr/bin/python3", "-c", program, *arguments).stdout or "null")
+
+    @staticmethod
+    def send(process: subprocess.Popen[Any], number: int) -> None:
+        """Signal the command that `start` started (its process is only the door into the namespaces)."""
+        os.kill(_child(process.pid), number)
+
+    # libvirt
+
+    def start_libvirtd(self) -> None:
+        with self.log.open("ab") as log:
+            self._libvirtd = self.start("libvirtd", stdout=log, stderr=log)
+        socket = self.root / "run/libvirt/libvirt-sock"
+        while not socket.exists():
+            if self._libvirtd.poll() is not None:
+                raise RuntimeError(f"libvirtd ended with {self._libvirtd.returncode}:\n{self.log.read_text()[-2000:]}")
+            time.sleep(0.005)
+
+    def stop_libvirtd(self, number: int = signal.SIGTERM) -> None:
+        if self._libvirtd and self._libvirtd.poll() is None:
+            self.send(self._libvirtd, number)
+            self._libvirtd.wait()
+        for name in ("libvirt-sock", "libvirt-sock-ro", "libvirt-admin-sock"):
+            (self.root / "run/libvirt" / name).unlink(missing_ok=True)
+
+    def kill_libvirtd(self) -> None:
+        """As a crash: no chance to save anything."""
+        self.stop_libvirtd(signal.SIGKILL)
+
+    def restart_libvirtd(self) -> None:
+        self.stop_libvirtd()
+        self.start_libvirtd()
+
+    def sighup(self) -> None:
+        """Make the daemon reload its configuration, and wait until it did."""
+        assert self._libvirtd
+        seen = self.log.read_text(errors="replace").count("Reloading configuration on SIGHUP")
+        self.send(self._libvirtd, signal.SIGHUP)
+        while self.log.read_text(errors="replace").count("Reloading configuration on SIGHUP") == seen:
+            time.sleep(0.005)
+        self.virsh("version")
+
+    def virsh(self, command: str, *arguments: str, stdin: str | None = None) -> str:
+        """What a virsh command prints: `virsh("net-dumpxml n --inactive")`; an XML document goes in as /dev/stdin."""
+        return self.run("virsh", "-q", *command.split(), *arguments, stdin=stdin).stdout.strip()
+
+    def virsh_error(self, command: str, *arguments: str, stdin: str | None = None) -> str:
+        """What libvirt says when it refuses a command; an AssertionError if it does not refuse."""
+        done = self.run("virsh", "-q", *command.split(), *arguments, stdin=stdin, check=False)
+        assert done.returncode != 0, f"virsh {command} was not refused: {done.stdout}"
+        return done.stderr.strip()
+
+    def define(self, xml: str, start: bool = True) -> None:
+        """Define a network, and start it."""
+        name = ElementTree.fromstring(xml).findtext("name")
+        self.virsh("net-define /dev/stdin", stdin=xml)
+        if start:
+            self.virsh(f"net-start {name}")
+
+    def xml(self, network: str, inactive: bool = False) -> ElementTree.Element:
+        """The network's live XML or its inactive one, parsed."""
+        return ElementTree.fromstring(self.virsh(f"net-dumpxml {network}{' --inactive' if inactive else ''}"))
+
+    def port_create(self, network: str, owner: str = "guest", *, mac: str = "52:54:00:00:00:01", port: str | None = None,
+                    owner_uuid: str | None = None) -> dict[str, str | None]:
+        """Take a lease as the start of a guest does; see `port` for what comes back."""
+        port = port or str(uuid.uuid4())
+        self.virsh(f"net-port-create {network} /dev/stdin", stdin=f"""
+            <networkport><uuid>{port}</uuid><owner><name>{owner}</name><uuid>{owner_uuid or uuid.uuid4()}</uuid></owner>
+            <mac address='{mac}'/></networkport>""")
+        return self.port(network, port)
+
+    def port(self, network: str, port: str) -> dict[str, str | None]:
+        """One lease: port (UUID), owner, owner_uuid, mac, member (interface name or PCI address)."""
+        xml = ElementTree.fromstring(self.virsh(f"net-port-dumpxml {network} {port}"))
+        plug = xml.find("plug")
+        address = xml.find("plug/address")
+        member = None if plug is None else plug.get("dev") if address is None else "{}:{}:{}.{}".format(
+            *(address.get(part, "")[2:] for part in ("domain", "bus", "slot", "function")))
+        mac = xml.find("mac")
+        return {"port": port, "owner": xml.findtext("owner/name"), "owner_uuid": xml.findtext("owner/uuid"), "member": member,
+                "mac": None if mac is None else mac.get("address")}
+
+    def port_delete(self, network: str, port: dict[str, str | None]) -> None:
+        """Give a lease back as the end of a guest does."""
+        self.virsh(f"net-port-delete {network} {port['port']}")
+
+    def ports(self, network: str) -> list[dict[str, str | None]]:
+        """Every lease of a network, in the order of their members."""
+        found = [self.port(network, line.strip()) for line in self.virsh(f"net-port-list {network}").splitlines()]
+        return sorted(found, key=lambda port: str(port["member"]))
+
+    # Our modules
+
+    def module(self, name: str, *, check: bool = False, diff: bool = True, **arguments: Any) -> dict[str, Any]:
+        """Run a module of this collection as Ansible does, and give its result; a failure fails the test."""
+        result = self.attempt(name, check=check, diff=diff, **arguments)
+        assert not result.get("failed"), result.get("msg") or result
+        return result
+
+    def refusal(self, name: str, *, check: bool = False, **arguments: Any) -> str:
+        """The message of a module that must fail: one that a user can read, so never a traceback."""
+        result = self.attempt(name, check=check, **arguments)
+        assert result.get("failed"), f"{name} did not refuse: {result}"
+        assert "Traceback" not in json.dumps(result), result
+        return str(result["msg"])
+
+    def attempt(self, name: str, *, check: bool = False, diff: bool = True, **arguments: Any) -> dict[str, Any]:
+        """Run a module and give its result, whether it failed or not."""
+        options = [option for option, given in (("--check", check), ("--diff", diff)) if given]
+        options += ["-a", json.dumps(arguments)] if arguments else []
+        results = self.ansible("ansible", "localhost", "-m", f"vfpool.sriov.{name}", *options)
+        assert results, "Ansible gave no result: see its own words above."
+        result: dict[str, Any] = results[0]["result"]
+        return {**result, "failed": results[0]["status"] == "failed"}
+
+    def ansible(self, *command: str) -> list[dict[str, Any]]:
+        """Run `ansible …` or `ansible-playbook …` on this host; task, host, status and result of every task come back."""
+        if self._runner is None:
+            self._runner = self.start(sys.executable, str(HERE / "ansible_runner.py"), str(self.folder), text=True,
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._runner.stdin and self._runner.stdout
+        print(json.dumps(command), file=self._runner.stdin, flush=True)
+        answer = self._runner.stdout.readline()
+        assert answer, "The runner of Ansible is gone: see its own words above."
+        results: list[dict[str, Any]] = json.loads(answer)
+        return results
+
+    # Between two tests
+
+    def reset(self) -> None:
+        """No card, no network, no lease, and a daemon that never heard of any."""
+        self.kill_libvirtd()
+        self.run("rm", "-rf", "/etc/libvirt/qemu", "/run/libvirt", "/var/lib/libvirt", "/var/cache/libvirt")
+        self.tree.clear()
+
+
+def _child(pid: int) -> int:
+    """The only child of a process: what `unshare --fork` and `nsenter` started in a process namespace."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    while not (found := children.read_text().split()):
+        time.sleep(0.001)
+    return int(found[0])
