@@ -83,13 +83,14 @@ def main() -> int:
     lines = [line for part in arguments.parts for line in _run_part(part, arguments.word)]
     if not lines:
         parser.error(f"nothing in {', '.join(arguments.parts)} is called {arguments.word!r}")
-    total = Tally(sum(tally.passed for _, tally, _ in lines), sum(tally.failed for _, tally, _ in lines))
     print("\n=== summary")
+    passed = failed = 0
     for title, tally, elapsed in lines:
         print(f"{'FAILED' if tally.failed else 'passed':8}{title:44}{tally.passed:6} passed{tally.failed:5} failed  {elapsed}")
+        passed, failed = passed + tally.passed, failed + tally.failed
     print(f"{'':8}{'altogether':44}{'':26}{_clock(began)}")
-    print(f"{total.passed} passed, {total.failed} failed", flush=True)
-    return 1 if total.failed else 0
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -37,11 +37,13 @@ def stage() -> None:
     """Make the copy anew, without the files that begin with a dot: those serve the checkout."""
     shutil.rmtree(COLLECTION, ignore_errors=True)
     for path in tracked():
-        if path.startswith("."):
+        if path.startswith(".") and path != ".gitignore":
             continue
         target = COLLECTION / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / path, target, follow_symlinks=False)
+    # Without one of its own, ansible-test looks into the repository around it, which ignores this folder.
+    subprocess.run(["git", "init", "--quiet", COLLECTION], check=True)
 
 
 def provide_pip() -> None:
