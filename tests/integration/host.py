@@ -32,34 +32,55 @@ class Host:
         self.log = folder / "libvirtd.log"
         self._libvirtd: subprocess.Popen[bytes] | None = None
         self._runner: subprocess.Popen[str] | None = None
+        self._started: list[subprocess.Popen[Any]] = []
         self._init = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
              "bash", str(HERE / "namespace.sh"), str(self.tree.root)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._wait_for_init()
+        self.pid = _child(self._init.pid)
+        self.root = Path(f"/proc/{self.pid}/root")
+
+    def _wait_for_init(self) -> None:
         assert self._init.stdout
         if self._init.stdout.readline() != "ready\n":
-            raise RuntimeError(f"The namespaces of {folder} could not be made: see the lines above; root is needed.")
-        self._pid = _child(self._init.pid)
-        self.root = Path(f"/proc/{self._pid}/root")
+            self._init.communicate()
+            raise RuntimeError(f"The namespaces of {self.folder} could not be made: see the lines above; root is needed.")
+
+    def reset(self) -> None:
+        """No card, no network, no lease, no process that a test started, and no daemon: as new."""
+        self.kill_libvirtd()
+        for process in self._started:
+            if process.poll() is None:
+                self.send(process, signal.SIGKILL)
+            process.communicate()
+        self._started.clear()
+        self.tree.clear()
+        print("renew", file=self._init.stdin, flush=True)
+        self._wait_for_init()
 
     def close(self) -> None:
-        assert self._init.stdin
-        self._init.stdin.close()
-        self._init.wait()
-        for process in (self._libvirtd, self._runner):
+        """End the namespaces and with them every process inside; each of those has gone when this returns."""
+        self._init.communicate()
+        for process in (self._libvirtd, self._runner, *self._started):
             if process:
-                process.wait()
+                process.communicate()
 
     # Processes inside
 
     def start(self, *command: str, **options: Any) -> subprocess.Popen[Any]:
-        """Start a command inside; options as of `subprocess.Popen`. To signal it, see `send`."""
-        return subprocess.Popen(["nsenter", "-t", str(self._pid), "--mount", "--pid", "--net", "--ipc", "--uts", "--", *command],
+        """Start a command inside; it ends with the test at the latest. Options as of `subprocess.Popen`; to signal it, see `send`."""
+        process = self._enter(*command, **options)
+        self._started.append(process)
+        return process
+
+    def _enter(self, *command: str, **options: Any) -> subprocess.Popen[Any]:
+        return subprocess.Popen(["nsenter", "-t", str(self.pid), "--mount", "--pid", "--net", "--ipc", "--uts", "--", *command],
                                 cwd=CHECKOUT, **options)
 
     def run(self, *command: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command inside and wait for it; with `check`, failure is an AssertionError that shows what it said."""
-        process = self.start(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = self._enter(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         output, errors = process.communicate(stdin)
         assert process.returncode == 0 or not check, f"{' '.join(command)} ended with {process.returncode}: {errors or output}"
         return subprocess.CompletedProcess(command, process.returncode, output, errors)
@@ -77,7 +98,7 @@ class Host:
 
     def start_libvirtd(self) -> None:
         with self.log.open("ab") as log:
-            self._libvirtd = self.start("libvirtd", stdout=log, stderr=log)
+            self._libvirtd = self._enter("libvirtd", stdout=log, stderr=log)
         socket = self.root / "run/libvirt/libvirt-sock"
         while not socket.exists():
             if self._libvirtd.poll() is not None:
@@ -185,7 +206,7 @@ class Host:
     def ansible(self, *command: str) -> list[dict[str, Any]]:
         """Run `ansible …` or `ansible-playbook …` on this host; task, host, status and result of every task come back."""
         if self._runner is None:
-            self._runner = self.start(sys.executable, str(HERE / "ansible_runner.py"), str(self.folder), text=True,
+            self._runner = self._enter(sys.executable, str(HERE / "ansible_runner.py"), str(self.folder), text=True,
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._runner.stdin and self._runner.stdout
         print(json.dumps(command), file=self._runner.stdin, flush=True)
@@ -193,14 +214,6 @@ class Host:
         assert answer, "The runner of Ansible is gone: see its own words above."
         results: list[dict[str, Any]] = json.loads(answer)
         return results
-
-    # Between two tests
-
-    def reset(self) -> None:
-        """No card, no network, no lease, and a daemon that never heard of any."""
-        self.kill_libvirtd()
-        self.run("rm", "-rf", "/etc/libvirt/qemu", "/run/libvirt", "/var/lib/libvirt", "/var/cache/libvirt")
-        self.tree.clear()
 
 
 def _child(pid: int) -> int:

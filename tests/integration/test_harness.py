@@ -1,13 +1,56 @@
 # Copyright: (c) 2026, the vfpool.sriov authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The host that the other tests use is a host of its own."""
+"""The host that the other tests use is a host of its own, and leaves nothing behind."""
 
 from __future__ import annotations
 
-from ansible_collections.vfpool.sriov.tests.integration.host import Host
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ansible_collections.vfpool.sriov.tests.integration.host import CHECKOUT, Host
 
 POOL = "<network><name>pool</name><forward mode='passthrough'><pf dev='enp1s0'/></forward></network>"
+BUSY_SESSION = """
+import os, sys, time
+from pathlib import Path
+from ansible_collections.vfpool.sriov.tests.integration.host import Host
+host = Host(Path(sys.argv[1]))
+host.start_libvirtd()
+host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)
+host.define("<network><name>pool</name><forward mode='passthrough'><pf dev='enp1s0'/></forward></network>")
+host.module("sriov_vf_facts")
+host.start("sleep", "1000")
+print(os.readlink(f"/proc/{host.pid}/ns/mnt"), flush=True)
+sys.stdin.read()
+host.close()
+"""
+
+
+def processes_in(namespace: str) -> list[int]:
+    """The processes in a mount namespace. When the last one is gone, the kernel has taken its mounts away."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                if os.readlink(process / "ns/mnt") == namespace:
+                    found.append(int(process.name))
+            except OSError:
+                continue  # gone while we looked
+    return found
+
+
+def busy_session(folder: Path) -> tuple[subprocess.Popen[str], str]:
+    session = subprocess.Popen([sys.executable, "-c", BUSY_SESSION, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                               env={**os.environ, "PYTHONPATH": str(CHECKOUT / ".collections")})
+    assert session.stdout
+    namespace = session.stdout.readline().strip()
+    assert len(processes_in(namespace)) >= 4  # its init, libvirtd, Ansible, sleep
+    return session, namespace
 
 
 def test_a_network_of_a_synthetic_pf_hands_out_its_vfs(host: Host) -> None:
@@ -22,8 +65,27 @@ def test_a_network_of_a_synthetic_pf_hands_out_its_vfs(host: Host) -> None:
 
 
 def test_the_next_test_finds_a_new_host(host: Host) -> None:
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
+    host.define(POOL)
+    sleeper = host.start("sleep", "1000")
+    host.run("touch", "/run/trace", "/etc/trace", "/var/lib/trace")
+    host.reset()
+    host.start_libvirtd()
     assert host.virsh("net-list --all") == ""
-    assert host.run("ls", "/sys/class/net").stdout == ""
+    assert host.run("ls", "/sys/class/net", "/sys/bus/pci/devices").stdout.split() == ["/sys/bus/pci/devices:", "/sys/class/net:"]
+    assert host.run("find", "/run", "/etc", "/var/lib", "-name", "trace").stdout == ""
+    assert sleeper.returncode is not None
+
+
+def test_leases_and_definitions_survive_a_restart_and_a_crash_of_the_daemon(host: Host) -> None:
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
+    host.define(POOL)
+    lease = host.port_create("pool", "web1")
+    host.restart_libvirtd()
+    assert host.ports("pool") == [lease]
+    host.kill_libvirtd()
+    host.start_libvirtd()
+    assert host.ports("pool") == [lease]
 
 
 def test_a_module_runs_as_ansible_runs_it(host: Host) -> None:
@@ -31,3 +93,40 @@ def test_a_module_runs_as_ansible_runs_it(host: Host) -> None:
     facts = host.module("sriov_vf_facts")["ansible_facts"]["sriov"]
     assert [vf["name"] for vf in facts["pfs"][0]["vfs"]] == ["enp1s0v0", "enp1s0v1", "enp1s0v2", "enp1s0v3"]
     assert host.module("sriov_vf_facts", check=True, diff=False)["changed"] is False
+    assert "nosuch" in host.refusal("sriov_vf_facts", pfs=["nosuch"])
+
+
+def test_a_playbook_runs_as_ansible_runs_it(host: Host, tmp_path: Path) -> None:
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)
+    playbook = tmp_path / "play.yml"
+    playbook.write_text("[{hosts: all, gather_facts: false, tasks: [{name: Look, vfpool.sriov.sriov_vf_facts: {pfs: [enp1s0]}}]}]")
+    results = host.ansible("ansible-playbook", str(playbook))
+    assert [(result["task"], result["status"]) for result in results] == [("Look", "ok")]
+
+
+def test_a_session_that_ends_leaves_no_process_and_no_mount(tmp_path: Path) -> None:
+    session, namespace = busy_session(tmp_path)
+    session.communicate()
+    assert processes_in(namespace) == []
+    assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
+
+
+def test_a_session_that_is_killed_leaves_no_process_and_no_mount_either(tmp_path: Path) -> None:
+    session, namespace = busy_session(tmp_path)
+    session.send_signal(signal.SIGKILL)
+    session.communicate()
+    deadline = time.monotonic() + 10
+    while processes_in(namespace):
+        assert time.monotonic() < deadline, f"still there: {processes_in(namespace)}"
+        time.sleep(0.02)
+    assert str(tmp_path) not in Path("/proc/self/mountinfo").read_text()
+
+
+def test_two_sessions_do_not_see_each_other(host: Host, tmp_path: Path) -> None:
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
+    host.define(POOL)
+    other = Host(tmp_path)
+    other.start_libvirtd()
+    assert other.virsh("net-list --all") == ""
+    other.close()
+    assert "pool" in host.virsh("net-list")

@@ -22,7 +22,7 @@ OLDEST_PYTHON = CACHE / "venv-oldest/bin/python"
 # What runs on managed hosts, which may have Python 3.9.
 ON_HOSTS = ("plugins/modules", "plugins/module_utils")
 # A module run by the tests finds these in the distribution's Python; libvirt-daemon alone starts nothing.
-LIBVIRT = ("libvirt-daemon", "libvirt-clients", "python3-libvirt", "python3-lxml", "python3-pyudev")
+LIBVIRT = [line for line in (ROOT / "tests/integration/packages.txt").read_text().splitlines() if not line.startswith("#")]
 
 
 @dataclass
@@ -76,7 +76,7 @@ def _oldest(word: str) -> list[Step]:
 
 def _integration(word: str) -> list[Step]:
     step = _pytest("real libvirtd", "tests/integration", word)
-    step.root, step.packages = True, list(LIBVIRT)
+    step.root, step.packages = True, LIBVIRT
     return [step]
 
 
