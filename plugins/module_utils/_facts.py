@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import LinkUnreadable, Run, read_link, vf_configs
+from ansible_collections.vfpool.sriov.plugins.module_utils._holders import add_holders
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import LinkUnreadable, Run, read_link, read_links, vf_configs
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import read_pfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import select_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
@@ -26,20 +27,30 @@ def subsets(asked: list[str]) -> frozenset[str]:
     return chosen | {"min"}
 
 
-def gather(selectors: Optional[list[str]], wanted: frozenset[str], run: Run, sysfs: Optional[Sysfs] = None) -> dict[str, Any]:
+def gather(selectors: list[str] | None, wanted: frozenset[str], run: Run, sysfs: Sysfs | None = None) -> dict[str, Any]:
     """``ansible_facts['sriov']``: the PFs that ``selectors`` mean (all when None), and what could not be read.
 
     Raises SriovError for a selector that fits no PF or two.
     """
     incomplete = Incomplete()
-    pfs = read_pfs(sysfs or Sysfs(), incomplete)
+    sysfs = sysfs or Sysfs()
+    pfs = read_pfs(sysfs, incomplete)
     for pf in pfs:
         _add_link(pf, "config" in wanted, run, incomplete)
     if selectors is not None:
         chosen = [select_pf(selector, pfs)["pci_address"] for selector in selectors]
         pfs = [pf for pf in pfs if pf["pci_address"] in chosen]
         incomplete.entries = [entry for entry in incomplete.entries if entry["pf"] is None or entry["pf"] in chosen]
+    if "usage" in wanted:
+        add_holders(pfs, _all_links(run), sysfs, incomplete)
     return {"pfs": pfs, "incomplete": incomplete.entries}
+
+
+def _all_links(run: Run) -> list[dict[str, Any]] | None:
+    try:
+        return read_links(run)
+    except LinkUnreadable:
+        return None
 
 
 def _add_link(pf: dict[str, Any], config: bool, run: Run, incomplete: Incomplete) -> None:

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
-__all__ = ["Run", "LinkUnreadable", "read_link", "vf_configs"]
+__all__ = ["LinkUnreadable", "Run", "read_link", "read_links", "vf_configs"]
 
 # The signature of AnsibleModule.run_command: a command to (exit code, standard output, standard error).
 Run = Callable[[list[str]], tuple[int, str, str]]
@@ -33,7 +33,21 @@ def read_link(name: str, run: Run) -> dict[str, Any]:
         (link,) = json.loads(out)
     except ValueError as error:
         raise LinkUnreadable(f"ip gave an answer that is no list of one link: {out.strip()[:80]!r}") from error
-    return link
+    return dict(link)
+
+
+def read_links(run: Run) -> list[dict[str, Any]]:
+    """Every link of this network namespace with its addresses, in one process."""
+    try:
+        code, out, err = run(["ip", "-json", "-details", "address", "show"])
+        links = json.loads(out) if code == 0 else None
+    except OSError as error:
+        raise LinkUnreadable(f"the command ip does not run: {error.strerror} (install iproute2)") from error
+    except ValueError as error:
+        raise LinkUnreadable("ip gave an answer that is no list of links") from error
+    if links is None:
+        raise LinkUnreadable(err.strip() or f"ip exited with {code}")
+    return [link for link in links if link.get("ifname")]
 
 
 def vf_configs(link: dict[str, Any]) -> dict[int, dict[str, Any]]:
@@ -59,6 +73,6 @@ def _config(entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _link_state(value: Optional[str]) -> Optional[str]:
+def _link_state(value: str | None) -> str | None:
     # iproute2 says "disable" where its own command line takes both spellings.
     return {"disabled": "disable", "enabled": "enable"}.get(value, value) if value else value

@@ -8,7 +8,7 @@ Sources: Documentation/ABI/testing/sysfs-bus-pci and sysfs-class-net of the Linu
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, TypeVar
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_address, pci_sort_key
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
@@ -31,7 +31,7 @@ def read_pfs(sysfs: Sysfs, incomplete: Incomplete) -> list[dict[str, Any]]:
     return [pf for pf in pfs if pf is not None]
 
 
-def read_pf(address: str, sysfs: Sysfs, incomplete: Incomplete) -> Optional[dict[str, Any]]:
+def read_pf(address: str, sysfs: Sysfs, incomplete: Incomplete) -> dict[str, Any] | None:
     """The PF at a PCI address with its VFs, or None where that device is no PF."""
     read = _Reader(f"{_DEVICES}/{address}", address, sysfs, incomplete)
     if not read.exists("sriov_totalvfs"):
@@ -100,7 +100,7 @@ def _read_vf(index: int, pf: _Reader) -> dict[str, Any]:
     return vf
 
 
-def _flag(value: Optional[int]) -> Optional[bool]:
+def _flag(value: int | None) -> bool | None:
     return None if value is None else bool(value)
 
 
@@ -114,7 +114,7 @@ class _Reader:
     def exists(self, name: str) -> bool:
         return self.sysfs.exists(f"{self.base}/{name}")
 
-    def _read(self, part: str, name: str, read: Callable[[str], Optional[_T]]) -> Optional[_T]:
+    def _read(self, part: str, name: str, read: Callable[[str], _T | None]) -> _T | None:
         try:
             return read(f"{self.base}/{name}")
         except OSError as error:
@@ -123,28 +123,28 @@ class _Reader:
             self.incomplete.note(self.prefix + part, self.pf, f"{self.sysfs.root}/{self.base}/{name} holds no number: {error}")
         return None
 
-    def text(self, part: str, name: str) -> Optional[str]:
+    def text(self, part: str, name: str) -> str | None:
         return self._read(part, name, self.sysfs.text)
 
-    def link(self, part: str, name: str) -> Optional[str]:
+    def link(self, part: str, name: str) -> str | None:
         return self._read(part, name, self.sysfs.link_name)
 
     def names(self, part: str, name: str) -> list[str]:
         return self._read(part, name, self.sysfs.names) or []
 
-    def number(self, part: str, name: str, base: int = 10) -> Optional[int]:
-        def parse(path: str) -> Optional[int]:
+    def number(self, part: str, name: str, base: int = 10) -> int | None:
+        def parse(path: str) -> int | None:
             text = self.sysfs.text(path)
             return None if text is None else int(text, base)
 
         return self._read(part, name, parse)
 
-    def hexadecimal(self, part: str, name: str) -> Optional[str]:
+    def hexadecimal(self, part: str, name: str) -> str | None:
         """An identifier as ``lspci -n`` writes it: four digits without 0x."""
         value = self.number(part, name, 16)
         return None if value is None else f"{value:04x}"
 
-    def speed(self, name: str) -> Optional[int]:
+    def speed(self, name: str) -> int | None:
         """Mbit/s; the kernel answers EINVAL or -1 while the link is down, which is no failure to read."""
         try:
             text = self.sysfs.text(f"{self.base}/{name}")
@@ -152,7 +152,7 @@ class _Reader:
             return None
         return int(text) if text and text.isdigit() else None
 
-    def interface(self) -> Optional[str]:
+    def interface(self) -> str | None:
         """The function's first network interface (by ``dev_port``); virtio keeps it one level deeper."""
         found = self.names("name", "net")
         if not found:

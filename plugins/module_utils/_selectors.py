@@ -43,9 +43,9 @@ def describe_pf(pf: dict[str, Any]) -> str:
 
 def _fits(selector: str, pf: dict[str, Any]) -> bool:
     if is_pci_address(selector):
-        return normal_pci_address(selector) == pf["pci_address"]
+        return bool(normal_pci_address(selector) == pf["pci_address"])
     if _MAC.fullmatch(selector):
-        return selector.lower() == pf["permanent_mac"]
+        return bool(selector.lower() == pf["permanent_mac"])
     if _NO_INTERFACE_NAME.search(selector):
         raise SriovError(f"{selector!r} is neither an interface name nor a PCI address nor a MAC address: write one of these.")
     return selector == pf["name"] or selector in (pf["altnames"] or [])

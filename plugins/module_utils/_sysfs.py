@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Optional
 
 __all__ = ["Incomplete", "Sysfs"]
 
@@ -16,9 +15,9 @@ class Incomplete:
     """What an answer lacks: entries of ``part`` (a key of the answer), ``pf`` (its PCI address, or null) and ``reason``."""
 
     def __init__(self) -> None:
-        self.entries: list[dict[str, Optional[str]]] = []
+        self.entries: list[dict[str, str | None]] = []
 
-    def note(self, part: str, pf: Optional[str], reason: str) -> None:
+    def note(self, part: str, pf: str | None, reason: str) -> None:
         entry = {"part": part, "pf": pf, "reason": reason}
         if entry not in self.entries:
             self.entries.append(entry)
@@ -37,7 +36,7 @@ class Sysfs:
     def exists(self, path: str) -> bool:
         return os.path.exists(f"{self.root}/{path}")
 
-    def text(self, path: str) -> Optional[str]:
+    def text(self, path: str) -> str | None:
         """The content of a file, without surrounding white space."""
         try:
             fd = os.open(f"{self.root}/{path}", os.O_RDONLY)
@@ -48,7 +47,7 @@ class Sysfs:
         finally:
             os.close(fd)
 
-    def link_name(self, path: str) -> Optional[str]:
+    def link_name(self, path: str) -> str | None:
         """The last part of a symbolic link's target: sysfs names drivers, groups and devices this way."""
         try:
             return os.path.basename(os.readlink(f"{self.root}/{path}"))
@@ -57,7 +56,7 @@ class Sysfs:
                 return None
             raise
 
-    def names(self, path: str) -> Optional[list[str]]:
+    def names(self, path: str) -> list[str] | None:
         """The entries of a folder, in no order."""
         try:
             return os.listdir(f"{self.root}/{path}")

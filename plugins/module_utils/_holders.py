@@ -1,0 +1,174 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: who holds each VF (`used_by` of the facts).
+
+A VF that something was found to hold has a list of holders. A VF that nothing was found to hold has an empty list
+only if everything that could hold it was looked at; else its use is not known, which is None: such a VF is not free.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._guests import Claim, GuestsUnknown, ask_libvirt, holder
+from ansible_collections.vfpool.sriov.plugins.module_utils._namespaces import find_in_namespaces
+from ansible_collections.vfpool.sriov.plugins.module_utils._processes import openers
+from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["add_holders", "describe_holder", "link_claims"]
+
+_DEVICES = "bus/pci/devices"
+_MACVLANS = ("macvtap", "macvlan", "ipvtap", "ipvlan")
+_ORDER = ("libvirt_port", "libvirt_domain", "macvtap", "vfio", "netns", "host")
+
+
+def describe_holder(entry: dict[str, Any]) -> str:
+    """An entry of `used_by` in words: ``guest web1 (network n)``."""
+    kind, name = entry["kind"], entry["name"]
+    if kind == "libvirt_port":
+        return f"guest {name} (network {entry['network']})"
+    if kind == "libvirt_domain":
+        return f"guest {name}" if entry["active"] else f"guest {name} (not running, but defined with it)"
+    nouns = {"macvtap": "link", "vfio": "process", "netns": "network namespace", "host": "host's own"}
+    return f"{nouns[kind]} {name or 'of unknown name'}"
+
+
+def add_holders(pfs: list[dict[str, Any]], links: list[dict[str, Any]] | None, sysfs: Sysfs, incomplete: Incomplete) -> None:
+    """Set `used_by` of every VF of ``pfs``; ``links`` is the answer of ``ip -json -details address``, None where there is none."""
+    vfs = [_Vf(pf["pci_address"], vf, sysfs) for pf in pfs for vf in pf["vfs"]]
+    if not vfs:
+        return
+    search = _Search(vfs)
+    search.look_at_links(links)  # first: it knows the VFs' other names
+    search.look_at_guests()
+    search.look_at_processes()
+    search.look_at_namespaces()
+    for vf in vfs:
+        found = _without_repetition(vf.holders, search.made_by_libvirt)
+        vf.facts["used_by"] = found if found or not vf.doubts else None
+    for pf in pfs:
+        doubts: dict[str, list[int]] = {}
+        for vf in vfs:
+            for reason in vf.doubts if vf.pf == pf["pci_address"] else ():
+                doubts.setdefault(reason, []).append(vf.facts["index"])
+        for reason, indices in doubts.items():
+            incomplete.note(f"vfs[{format_ranges(indices)}].used_by", pf["pci_address"], reason)
+
+
+class _Search:
+    """Looks at everything that can hold a VF, at each once for all VFs."""
+
+    def __init__(self, vfs: list[_Vf]) -> None:
+        self.vfs = vfs
+        self.by_device = {vf.facts[key]: vf for vf in vfs for key in ("pci_address", "name") if vf.facts[key]}
+        self.made_by_libvirt: set[str] = set()
+
+    def _claim(self, claims: Iterable[Claim]) -> None:
+        for device, entry in claims:
+            if device in self.by_device:
+                self.by_device[device].holders.append(entry)
+
+    def look_at_links(self, links: list[dict[str, Any]] | None) -> None:
+        if links is None:
+            for vf in self.vfs:
+                if vf.facts["name"] is not None:
+                    vf.doubts.append("ip gave no list of the host's links")
+            return
+        for link in links:
+            if link["ifname"] in self.by_device:
+                self.by_device.update(dict.fromkeys(link.get("altnames", ()), self.by_device[link["ifname"]]))
+        self._claim(link_claims(links))
+
+    def look_at_guests(self) -> None:
+        try:
+            guests = ask_libvirt()
+        except GuestsUnknown as error:
+            for vf in self.vfs:
+                vf.doubts.append(str(error))
+            return
+        self.made_by_libvirt = guests.interfaces
+        self._claim(guests.claims)
+
+    def look_at_processes(self) -> None:
+        wanted = {path for vf in self.vfs for path in vf.device_files}
+        if not wanted:
+            return
+        processes, reasons = openers(wanted)
+        for vf in self.vfs:
+            if vf.device_files:
+                vf.doubts += reasons
+                vf.holders += [holder("vfio", process) for path in vf.device_files for process in processes.get(path, ())]
+
+    def look_at_namespaces(self) -> None:
+        moved = {vf.facts["pci_address"] for vf in self.vfs if vf.moved}
+        if moved:
+            namespaces = find_in_namespaces(moved)
+            self._claim(Claim(address, holder("netns", namespaces.get(address))) for address in moved)
+
+
+def _without_repetition(holders: list[dict[str, Any]], made_by_libvirt: set[str]) -> list[dict[str, Any]]:
+    """Each holder once, by the entry that says most: a running guest's port knows the network, its macvtap or process nothing more."""
+    ports = {entry["uuid"] for entry in holders if entry["kind"] == "libvirt_port"}
+    guest_runs = any(entry["kind"] == "libvirt_domain" and entry["active"] for entry in holders)
+
+    def repeats(entry: dict[str, Any]) -> bool:
+        return (
+            (entry["kind"] == "libvirt_domain" and entry["uuid"] in ports)
+            or (entry["kind"] == "macvtap" and entry["name"] in made_by_libvirt)
+            or (entry["kind"] == "vfio" and guest_runs)
+        )
+
+    return sorted((entry for entry in holders if not repeats(entry)), key=lambda entry: (_ORDER.index(entry["kind"]), entry["name"] or ""))
+
+
+class _Vf:
+    """One VF while its holders are looked for."""
+
+    def __init__(self, pf: str, facts: dict[str, Any], sysfs: Sysfs) -> None:
+        self.pf, self.facts = pf, facts
+        self.holders: list[dict[str, Any]] = []
+        self.doubts: list[str] = []
+        self.moved = False
+        self.device_files: list[str] = []
+        if facts["pci_address"] is None:
+            self.doubts.append("its PCI address is not known")
+        elif facts["name"] is None:
+            self._look_closer(f"{_DEVICES}/{facts['pci_address']}", sysfs)
+
+    def _look_closer(self, base: str, sysfs: Sysfs) -> None:
+        """Why it has no interface: that was moved to another namespace, or a driver for user space has the VF."""
+        try:
+            entries = sysfs.names(base) or []
+            nets = [f"{base}/net"] if "net" in entries else [f"{base}/{entry}/net" for entry in entries if entry.startswith("virtio")]
+            self.moved = any(sysfs.names(net) == [] for net in nets)
+            for folder, files in (("vfio-dev", "/dev/vfio/devices"), ("uio", "/dev")):
+                if folder in entries:
+                    self.device_files += [f"{files}/{name}" for name in sysfs.names(f"{base}/{folder}") or []]
+        except OSError as error:
+            self.doubts.append(f"{sysfs.root}/{base} cannot be read: {error.strerror}")
+        if self.facts["iommu_group"] is not None:
+            self.device_files += [f"/dev/vfio/{prefix}{self.facts['iommu_group']}" for prefix in ("", "noiommu-")]
+
+
+def link_claims(links: list[dict[str, Any]]) -> Iterator[Claim]:
+    """What the links of this namespace say is held: what stands on an interface, what it is a port of, and its addresses."""
+    for link in links:
+        below = link.get("link")
+        kind = link.get("linkinfo", {}).get("info_kind")
+        if below is not None and "link_netnsid" not in link:
+            yield Claim(below, holder("macvtap" if kind in _MACVLANS else "host", link["ifname"]))
+        if link.get("master"):
+            yield Claim(link["ifname"], holder("host", link["master"]))
+        for address in link.get("addr_info", ()):
+            if not _unasked(address):
+                yield Claim(link["ifname"], holder("host", f"{address['local']}/{address['prefixlen']}"))
+
+
+def _unasked(address: dict[str, Any]) -> bool:
+    """Addresses that the kernel gives to every interface that is up, and that nobody asked for."""
+    return address.get("scope") == "link" or (address.get("family") == "inet6" and bool(address.get("dynamic")))

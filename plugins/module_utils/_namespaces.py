@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: which network namespace a PCI function's interface was moved to."""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import os
+import socket
+import struct
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._processes import command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["find_in_namespaces"]
+
+_CLONE_NEWNET = 0x40000000  # linux/sched.h
+_SIOCETHTOOL, _ETHTOOL_GDRVINFO = 0x8946, 3  # linux/sockios.h, linux/ethtool.h
+
+
+def find_in_namespaces(addresses: set[str], proc: str = "/proc", named: str = "/run/netns") -> dict[str, str]:
+    """PCI address to the name of the network namespace that its interface is in; those not found are left out.
+
+    A namespace is called as ``ip netns`` calls it, or ``pid 4711 (nginx)`` after the first process in it.
+    No process is started: a thread of ours enters each namespace in turn, and ends.
+    """
+    found: dict[str, str] = {}
+    searcher = threading.Thread(target=_search, args=(addresses, list(_namespaces(proc, named)), found))
+    searcher.start()
+    searcher.join()
+    return found
+
+
+def _namespaces(proc: str, named: str) -> Iterator[tuple[str, str]]:
+    """Path and name of every namespace other than ours, once each."""
+    seen = {_identity(f"{proc}/self/ns/net")}
+    paths = [(f"{named}/{name}", name) for name in _entries(named)]
+    paths += [(f"{proc}/{pid}/ns/net", "") for pid in sorted(filter(str.isdigit, _entries(proc)), key=int)]
+    for path, name in paths:
+        identity = _identity(path)
+        if identity is not None and identity not in seen:
+            seen.add(identity)
+            pid = path.split("/")[-3]
+            yield path, name or f"pid {pid} ({command(pid, proc)})"
+
+
+def _entries(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _search(addresses: set[str], namespaces: list[tuple[str, str]], found: dict[str, str]) -> None:
+    for path, name in namespaces:
+        if len(found) == len(addresses):
+            return
+        try:
+            _enter(path)
+            for address in _pci_addresses():
+                if address in addresses:
+                    found[address] = name
+        except OSError:
+            continue  # gone meanwhile, or not ours to enter: what lives there stays without a name
+
+
+def _enter(path: str) -> None:
+    """Move this thread, not the process, into a network namespace."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        if sys.version_info >= (3, 12):
+            os.setns(fd, _CLONE_NEWNET)
+        else:
+            import ctypes  # noqa: PLC0415  # rarely needed
+
+            if ctypes.CDLL(None, use_errno=True).setns(fd, _CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), f"setns {path}")
+    finally:
+        os.close(fd)
+
+
+def _pci_addresses() -> Iterator[str]:
+    """What the interfaces of this thread's namespace stand on; ethtool tells it on every kernel."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for _index, name in socket.if_nameindex():
+            answer = array.array("B", struct.pack("I192x", _ETHTOOL_GDRVINFO))
+            try:
+                fcntl.ioctl(sock, _SIOCETHTOOL, struct.pack("16sP", name.encode(), answer.buffer_info()[0]))
+            except OSError:
+                continue  # lo and its like have no driver
+            yield bytes(answer[100:132]).split(b"\0")[0].decode("ascii", "replace")

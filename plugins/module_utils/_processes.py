@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: which processes have device files open, as /proc tells."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["command", "openers"]
+
+
+def openers(paths: set[str], proc: str = "/proc") -> tuple[dict[str, list[str]], list[str]]:
+    """Who has any of ``paths`` open, each as ``pid 4711 (dpdk-testpmd)``; and why some could not be seen.
+
+    One pass over all processes, whatever the number of paths.
+    """
+    found: dict[str, list[str]] = {}
+    hidden = 0
+    for pid in filter(str.isdigit, os.listdir(proc)):
+        folder = f"{proc}/{pid}/fd"
+        try:
+            files = os.listdir(folder)
+        except PermissionError:
+            hidden += 1
+            continue
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended meanwhile, and let go
+        for path in {_target(f"{folder}/{file}") for file in files} & paths:
+            found.setdefault(path, []).append(f"pid {pid} ({command(pid, proc)})")
+    reasons = [f"the open files of {hidden} processes cannot be seen: become root"] if hidden else []
+    return found, reasons
+
+
+def _target(link: str) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""
+
+
+def command(pid: str, proc: str = "/proc") -> str:
+    """The name of a process's program."""
+    try:
+        with open(f"{proc}/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().rstrip("\n")
+    except OSError:
+        return "?"

@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._guests import domain_claims, holder, port_claims
+from ansible_collections.vfpool.sriov.plugins.module_utils._holders import describe_holder, link_claims
+
+DOMAIN = """
+<domain type='qemu' id='1'>
+  <name>web1</name>
+  <uuid>261117d6-aecc-4266-a838-aeb30837632d</uuid>
+  <devices>
+    <interface type='direct'>
+      <source network='two' portid='04654d3f-36e4-4165-8dbf-ae455efda488' dev='enp2s0v3' mode='passthrough'/>
+      <target dev='macvtap0'/>
+      <address type='pci' domain='0x0000' bus='0x02' slot='0x01' function='0x0'/>
+    </interface>
+    <interface type='hostdev'>
+      <source><address type='pci' domain='0x0001' bus='0x02' slot='0x11' function='0x4'/></source>
+      <address type='pci' domain='0x0000' bus='0x03' slot='0x01' function='0x0'/>
+    </interface>
+    <interface type='network'><source network='three'/></interface>
+    <interface type='bridge'><source bridge='br0'/><target dev='vnet3'/></interface>
+    <hostdev mode='subsystem' type='pci'><source><address domain='0x0000' bus='0x02' slot='0x10' function='0x0'/></source></hostdev>
+    <hostdev mode='subsystem' type='usb'><source><address bus='1' device='2'/></source></hostdev>
+  </devices>
+</domain>
+"""
+UUID = "261117d6-aecc-4266-a838-aeb30837632d"
+
+
+def test_a_domain_holds_the_devices_that_its_document_names_outright_and_no_others() -> None:
+    guests = domain_claims(DOMAIN, active=True)
+    assert guests.claims == [
+        ("enp2s0v3", holder("libvirt_domain", "web1", UUID, "two")),
+        ("0001:02:11.4", holder("libvirt_domain", "web1", UUID)),
+        ("0000:02:10.0", holder("libvirt_domain", "web1", UUID)),
+    ]
+    assert guests.interfaces == {"macvtap0"}
+
+
+def test_a_domain_that_does_not_run_is_marked_so() -> None:
+    assert [claim.holder["active"] for claim in domain_claims(DOMAIN, active=False).claims] == [False, False, False]
+
+
+def test_a_port_holds_its_member_by_name_or_by_pci_address() -> None:
+    port = "<networkport><owner><name>web1</name><uuid>u</uuid></owner><plug {}</networkport>"
+    entry = holder("libvirt_port", "web1", "u", "n")
+    assert port_claims(port.format("type='direct' dev='enp2s0v3' mode='passthrough'/>"), "n") == [("enp2s0v3", entry)]
+    address = "type='hostdev-pci' managed='yes'><address domain='0x0000' bus='0x02' slot='0x10' function='0x6'/></plug>"
+    assert port_claims(port.format(address), "n") == [("0000:02:10.6", entry)]
+    assert port_claims(port.format("type='bridge' bridge='virbr0'/>"), "n") == []
+
+
+def test_links_hold_what_they_stand_on_and_the_host_holds_what_it_bridges_or_addresses() -> None:
+    links: list[dict[str, Any]] = [
+        {"ifname": "macvtap7", "link": "v0", "linkinfo": {"info_kind": "macvtap"}},
+        {"ifname": "v1.5", "link": "v1", "linkinfo": {"info_kind": "vlan"}},
+        {"ifname": "v2", "master": "br0", "linkinfo": {"info_slave_kind": "bridge"}},
+        {"ifname": "v3", "addr_info": [{"family": "inet", "local": "192.0.2.1", "prefixlen": 24, "scope": "global"}]},
+    ]
+    assert list(link_claims(links)) == [
+        ("v0", holder("macvtap", "macvtap7")),
+        ("v1", holder("host", "v1.5")),
+        ("v2", holder("host", "br0")),
+        ("v3", holder("host", "192.0.2.1/24")),
+    ]
+
+
+def test_addresses_that_nobody_asked_for_hold_nothing() -> None:
+    unasked = [
+        {"family": "inet6", "local": "fe80::1", "prefixlen": 64, "scope": "link"},
+        {"family": "inet6", "local": "2001:db8::1", "prefixlen": 64, "scope": "global", "dynamic": True},
+    ]
+    assert list(link_claims([{"ifname": "v0", "addr_info": unasked}])) == []
+
+
+def test_a_link_whose_lower_link_lives_in_another_namespace_stands_on_none_of_ours() -> None:
+    assert list(link_claims([{"ifname": "eth0", "link": "v0", "link_netnsid": 0, "linkinfo": {"info_kind": "macvlan"}}])) == []
+
+
+def test_every_holder_can_be_put_into_words() -> None:
+    assert describe_holder(holder("libvirt_port", "web1", "u", "n")) == "guest web1 (network n)"
+    assert describe_holder(holder("libvirt_domain", "web1", "u", active=False)) == "guest web1 (not running, but defined with it)"
+    assert describe_holder(holder("netns", None)) == "network namespace of unknown name"
