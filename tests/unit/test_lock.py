@@ -32,9 +32,11 @@ def other_run(tmp_path: Path):
 
 
 def test_a_second_run_on_the_same_pf_gives_up_after_its_timeout_and_names_the_first(tmp_path: Path, other_run) -> None:
-    with pytest.raises(SriovError, match=rf"^Another run \(process {other_run.pid}\) has been at work on PF 0000:01:00\.0 for more than 0\.2 s"):
-        with locked("PF", "0000:01:00.0", timeout=0.2, folder=str(tmp_path)):
-            pytest.fail("two runs hold one lock")
+    with (
+        pytest.raises(SriovError, match=rf"^Another run \(process {other_run.pid}\) has been at work on PF 0000:01:00\.0 for more than 0\.2 s"),
+        locked("PF", "0000:01:00.0", timeout=0.2, folder=str(tmp_path)),
+    ):
+        pytest.fail("two runs hold one lock")
 
 
 def test_runs_on_two_pfs_do_not_wait_for_each_other(tmp_path: Path, other_run) -> None:
@@ -55,6 +57,6 @@ def test_a_name_with_a_slash_stays_inside_the_folder_of_the_locks(tmp_path: Path
 
 def test_a_lock_that_cannot_be_made_says_so_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(SriovError, match="cannot be made .*: run as root, with become"):
-        with locked("PF", "0000:01:00.0", folder=str(tmp_path / "file")):
-            pass
+    unusable = locked("PF", "0000:01:00.0", folder=str(tmp_path / "file"))
+    with pytest.raises(SriovError, match=r"cannot be made .*: run as root, with become"), unusable:
+        pass

@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: who would lose a VF to a plan (pure: the dicts of the facts in, no I/O)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
+from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
+
+__all__ = ["affected", "refuse_if_in_use"]
+
+_KINDS = {
+    "libvirt_port": "guest {name}",
+    "libvirt_domain": "guest {name}",
+    "macvtap": "macvtap device {name}",
+    "vfio": "process {name}",
+    "netns": "network namespace {name}",
+}
+
+
+def affected(pf: dict[str, Any], indices: Iterable[int]) -> list[dict[str, Any]]:
+    """Each known holder of one of the VFs: its entry of the VF's ``used_by``, with the ``vf`` that it holds."""
+    lost = set(indices)
+    return [{"vf": vf["index"], **holder} for vf in pf["vfs"] if vf["index"] in lost for holder in vf["used_by"] or []]
+
+
+def refuse_if_in_use(pf: dict[str, Any], indices: Iterable[int], change: str, reasons: Iterable[str] = ()) -> None:
+    """Raise SriovError, naming every holder, when ``change`` would take one of the VFs from someone.
+
+    A VF whose use is not known counts as held; ``reasons`` says why it is not known.
+    """
+    lost = set(indices)
+    holders = affected(pf, lost)
+    unknown = [vf["index"] for vf in pf["vfs"] if vf["index"] in lost and vf["used_by"] is None]
+    if not holders and not unknown:
+        return
+    parts = [f"VF {holder['vf']} is held by {_words(holder)}" for holder in holders]
+    if unknown:
+        why = f" ({'; '.join(reasons)})" if reasons else ""
+        parts.append(f"whether VF {format_ranges(unknown)} is in use is not known{why}")
+    raise SriovError(
+        f"To {change} takes VF {format_ranges(lost)} of {describe_pf(pf)} away, but {', '.join(parts)}: free them first, or say on_in_use: force.",
+        affected=holders,
+    )
+
+
+def _words(holder: dict[str, Any]) -> str:
+    words = _KINDS.get(holder["kind"], holder["kind"] + " {name}").format(name=holder["name"] or holder["uuid"] or "of unknown name")
+    return f"{words} (network {holder['network']})" if holder["network"] else words

@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: what is written to the kernel for one PF, and its refusals in words.
+
+Source: Documentation/PCI/pci-iov-howto.rst and drivers/pci/iov.c of the Linux kernel.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import Run
+from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._udev import VfWatch
+
+__all__ = ["PfKernel"]
+
+_WHY_NO_VFS = {
+    errno.ENOMEM: "the firmware left no room for them: switch on SR-IOV and ARI in the BIOS, or boot with pci=realloc",
+    errno.ERANGE: "the card or its firmware has fewer",
+    errno.ENOENT: "the PF has no driver, or one that makes no VFs: load the card's own driver",
+    errno.EBUSY: "the driver holds on to the VFs that there are, or is being reset: see journalctl -k",
+    errno.EPERM: "the driver forbids it now: see journalctl -k",
+    errno.EIO: "the card did not answer: see journalctl -k",
+    errno.EOPNOTSUPP: "the driver does not do that in the PF's present mode: see journalctl -k",
+}
+
+
+class PfKernel:
+    """The kernel's side of one PF. Each method does one thing at once and raises SriovError when the kernel refuses."""
+
+    def __init__(self, pf: dict[str, Any], run: Run, timeout: float = 120, sysfs: Sysfs | None = None) -> None:
+        self.sysfs = sysfs or Sysfs()
+        self._pf = pf
+        self._run = run
+        self._timeout = timeout
+        self._folder = f"bus/pci/devices/{pf['pci_address']}"
+
+    def is_up(self) -> bool:
+        """Whether the link is switched on, which is not whether it has a carrier."""
+        return bool(int(self.sysfs.text(f"class/net/{self._pf['name']}/flags") or "0", 16) & 1)
+
+    def may_write(self) -> bool:
+        return os.access(f"{self.sysfs.root}/{self._folder}/sriov_numvfs", os.W_OK)
+
+    def num_vfs(self) -> int:
+        return int(self.sysfs.text(f"{self._folder}/sriov_numvfs") or 0)
+
+    def set_drivers_autoprobe(self, value: bool) -> None:
+        try:
+            self._write("sriov_drivers_autoprobe", str(int(value)))
+        except OSError as error:
+            raise SriovError(f"{describe_pf(self._pf)} refuses drivers_autoprobe {value}: {error.strerror}.") from error
+
+    def destroy_vfs(self) -> None:
+        try:
+            self._write("sriov_numvfs", "0")
+        except OSError as error:
+            raise SriovError(f"{describe_pf(self._pf)} does not let go of its VFs ({error.strerror}): see journalctl -k for the driver's reason.") from error
+
+    def make_vfs(self, count: int) -> None:
+        """Make ``count`` VFs on a PF without any, and return when udev is done with each of them.
+
+        The kernel counts a write as done although fewer came about, so the number is read back.
+        """
+        with VfWatch(self._pf["pci_address"], self.sysfs) as watch:
+            try:
+                self._write("sriov_numvfs", str(count))
+            except OSError as error:
+                why = _WHY_NO_VFS.get(error.errno or 0, "see journalctl -k for the driver's reason")
+                raise SriovError(f"{describe_pf(self._pf)} refuses to make {count} VFs ({error.strerror}): {why}{watch.kernel_words()}.") from error
+            made = self.num_vfs()
+            if made != count:
+                raise SriovError(
+                    f"{describe_pf(self._pf)} made {made} of {count} VFs: ask for {made}, or give the card more room in the BIOS{watch.kernel_words()}."
+                )
+            watch.wait(count, self._timeout)
+
+    def put_vfs_back(self, count: int) -> None:
+        """Undo what ``destroy_vfs`` and ``make_vfs`` did, from wherever they stopped."""
+        if self.num_vfs() == count:
+            return
+        self.destroy_vfs()
+        if count:
+            self.make_vfs(count)
+
+    def set_link(self, name: str, option: str, value: str) -> None:
+        """``ip link set dev NAME OPTION VALUE``, where ``link`` stands for the bare words ``up`` and ``down``."""
+        words = [value] if option == "link" else [option, value]
+        try:
+            code, _out, err = self._run(["ip", "link", "set", "dev", name, *words])
+        except OSError as error:
+            raise SriovError(f"The command ip does not run ({error.strerror}): install iproute2.") from error
+        if code != 0:
+            reason = err.strip().replace("RTNETLINK answers: ", "").replace("Error: ", "") or f"ip exited with {code}"
+            raise SriovError(f"{describe_pf(self._pf)} refuses {option} {value}: {reason}.")
+
+    def _write(self, name: str, value: str) -> None:
+        # One write system call without a newline or a buffer: the errno of the driver comes back from it.
+        fd = os.open(f"{self.sysfs.root}/{self._folder}/{name}", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, value.encode())
+        finally:
+            os.close(fd)
