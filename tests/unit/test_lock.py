@@ -32,10 +32,8 @@ def other_run(tmp_path: Path):
 
 
 def test_a_second_run_on_the_same_pf_gives_up_after_its_timeout_and_names_the_first(tmp_path: Path, other_run) -> None:
-    with (
-        pytest.raises(SriovError, match=rf"^Another run \(process {other_run.pid}\) has been at work on PF 0000:01:00\.0 for more than 0\.2 s"),
-        locked("PF", "0000:01:00.0", timeout=0.2, folder=str(tmp_path)),
-    ):
+    sentence = rf"^Another run \(process {other_run.pid}\) has been at work on PF 0000:01:00\.0 for more than 0\.2 s"
+    with pytest.raises(SriovError, match=sentence), locked("PF", "0000:01:00.0", timeout=0.2, folder=str(tmp_path)):
         pytest.fail("two runs hold one lock")
 
 
