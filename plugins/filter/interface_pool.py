@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
@@ -16,7 +16,7 @@ _CHOICES = {"by": ("name", "pci_address"), "nameless": ("skip", "fail")}
 
 
 def interface_pool(
-    sriov: Any, pf: Optional[str] = None, vfs: Optional[str] = None, by: str = "name", unused: bool = False, nameless: str = "skip"
+    sriov: Any, pf: str | None = None, vfs: str | None = None, by: str = "name", unused: bool = False, nameless: str = "skip"
 ) -> list[str]:
     for option, value in (("by", by), ("nameless", nameless)):
         if value not in _CHOICES[option]:

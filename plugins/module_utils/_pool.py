@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges, parse_ranges
@@ -14,7 +14,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import des
 __all__ = ["interface_pool", "pool_vfs"]
 
 
-def pool_vfs(pf: dict[str, Any], vfs: Optional[str] = None) -> list[dict[str, Any]]:
+def pool_vfs(pf: dict[str, Any], vfs: str | None = None) -> list[dict[str, Any]]:
     """The VFs of ``pf`` in index order, all of them or those in the range ``vfs``.
 
     Raises SriovError for a malformed range and for an index that the PF does not have.
@@ -31,7 +31,7 @@ def pool_vfs(pf: dict[str, Any], vfs: Optional[str] = None) -> list[dict[str, An
 
 
 def interface_pool(
-    sriov: dict[str, Any], pf: Optional[str] = None, vfs: Optional[str] = None, by: str = "name", unused: bool = False, nameless: str = "skip"
+    sriov: dict[str, Any], pf: str | None = None, vfs: str | None = None, by: str = "name", unused: bool = False, nameless: str = "skip"
 ) -> list[str]:
     """The devices that a PF gives to a pool, in VF index order.
 
@@ -53,7 +53,7 @@ def interface_pool(
     return [vf[by] for vf in members if vf[by] is not None]
 
 
-def _choose(sriov: dict[str, Any], pf: Optional[str]) -> dict[str, Any]:
+def _choose(sriov: dict[str, Any], pf: str | None) -> dict[str, Any]:
     if "pfs" not in sriov:
         return sriov if pf is None else select_pf(pf, [sriov])
     if pf is not None:

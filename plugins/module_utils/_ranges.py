@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import Iterable, Union
+from collections.abc import Iterable
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 
@@ -17,7 +17,7 @@ _MOST_VFS = 0xFFFF
 _PART = re.compile(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", re.ASCII)
 
 
-def parse_ranges(text: Union[str, int], option: str = "vfs") -> list[int]:
+def parse_ranges(text: str | int, option: str = "vfs") -> list[int]:
     """The VF indices that ``text`` names, in ascending order: ``"0-2,6"`` gives ``[0, 1, 2, 6]``.
 
     ``option`` is the name of the user's option in the message of the SriovError that is raised

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the vfpool.sriov authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Install what is missing on the machine that runs the tests: ``python3 tests/suite/host_packages.py PACKAGE...``."""
+"""Install what is missing on the machine that runs the tests: ``python3 tests/suite/host_packages.py LIST...``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
-__all__ = ["CannotRunHere", "require"]
+__all__ = ["CannotRunHere", "listed", "require"]
 
 
 class CannotRunHere(Exception):
@@ -20,6 +21,11 @@ class CannotRunHere(Exception):
 def _installed(package: str) -> bool:
     query = ["dpkg-query", "--show", "--showformat=${db:Status-Status}", package]
     return subprocess.run(query, capture_output=True, text=True, check=False).stdout == "installed"
+
+
+def listed(path: Path) -> list[str]:
+    """The packages that a file names, one to a line."""
+    return [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
 
 
 def require(packages: list[str]) -> None:
@@ -46,6 +52,6 @@ def require(packages: list[str]) -> None:
 
 if __name__ == "__main__":
     try:
-        require(sys.argv[1:])
+        require([package for path in sys.argv[1:] for package in listed(Path(path))])
     except CannotRunHere as reason:
         sys.exit(f"This machine {reason}.")

