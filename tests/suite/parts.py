@@ -22,8 +22,6 @@ REPORTS = CACHE / "reports"
 OLDEST_PYTHON = CACHE / "venv-oldest/bin/python"
 # What runs on managed hosts, which may have Python 3.9.
 ON_HOSTS = ("plugins/modules", "plugins/module_utils")
-# A module run by the tests finds these in the distribution's Python; libvirt-daemon alone starts nothing.
-LIBVIRT = [line for line in (ROOT / "tests/integration/packages.txt").read_text().splitlines() if not line.startswith("#")]
 
 
 @dataclass
@@ -77,7 +75,7 @@ def _oldest(word: str) -> list[Step]:
 
 def _integration(word: str) -> list[Step]:
     step = _pytest("real libvirtd", "tests/integration", word)
-    step.root, step.packages = True, LIBVIRT
+    step.root, step.packages = True, host_packages.listed(ROOT / "tests/integration/packages.txt")
     return [step]
 
 

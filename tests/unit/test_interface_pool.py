@@ -11,7 +11,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.vfpool.sriov.plugins.filter.interface_pool import FilterModule
 from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather, subsets
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
-from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
+from ansible_collections.vfpool.sriov.tests.sysfs_tree import PF, Tree
 
 interface_pool = FilterModule().filters()["interface_pool"]
 
@@ -31,6 +31,12 @@ def two_cards(tree: Tree) -> Tree:
     return tree
 
 
+def card(tree: Tree, address: str) -> PF:
+    function = tree.functions[address]
+    assert isinstance(function, PF)
+    return function
+
+
 def test_a_pf_becomes_the_pool_of_its_vfs_in_numeric_order(two_cards: Tree) -> None:
     assert interface_pool(facts(two_cards), "enp1s0") == [f"enp1s0v{index}" for index in range(16)]
 
@@ -40,14 +46,14 @@ def test_a_range_chooses_vfs(two_cards: Tree) -> None:
 
 
 def test_a_pool_by_pci_address_holds_nameless_vfs_too(two_cards: Tree) -> None:
-    two_cards.functions["0001:02:00.0"].vf(1).nameless()
+    card(two_cards, "0001:02:00.0").vf(1).nameless()
     sriov = facts(two_cards)
     assert interface_pool(sriov, "0001:02:00.0") == ["enp2s0v0", "enp2s0v2", "enp2s0v3"]
     assert interface_pool(sriov, "0001:02:00.0", by="pci_address") == [vf["pci_address"] for vf in sriov["pfs"][1]["vfs"]]
 
 
 def test_a_nameless_vf_can_be_an_error_that_names_it(two_cards: Tree) -> None:
-    two_cards.functions["0001:02:00.0"].vf(1).nameless()
+    card(two_cards, "0001:02:00.0").vf(1).nameless()
     with pytest.raises(AnsibleFilterError, match=r"VF 1 of enp2s0 \(0001:02:00.0\) has no interface"):
         interface_pool(facts(two_cards), "enp2s0", nameless="fail")
 
