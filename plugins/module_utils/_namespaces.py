@@ -84,7 +84,7 @@ def _enter(path: str) -> None:
     fd = os.open(path, os.O_RDONLY)
     try:
         if sys.version_info >= (3, 12):
-            os.setns(fd, _CLONE_NEWNET)
+            os.setns(fd, _CLONE_NEWNET)  # novm: the line above sees to it
         else:
             import ctypes  # noqa: PLC0415  # rarely needed
 

@@ -39,12 +39,13 @@ class Step:
 
 
 def _lint(word: str) -> list[Step]:
+    found = {"ANSIBLE_COLLECTIONS_PATH": str(CACHE)}
     tools = [
         Step("ruff", ["ruff", "check", "."]),
         Step("mypy", ["mypy"]),
         Step("Python 3.9 on managed hosts", ["vermin", "--target=3.9-", "--violations", "--no-tips", *ON_HOSTS]),
         Step("REUSE", ["reuse", "lint", "--quiet"]),
-        Step("ansible-lint", ["ansible-lint"]),
+        Step("ansible-lint", ["ansible-lint"], staging.COLLECTION, environment=found, prepare=[staging.stage]),
         Step("changelog", ["antsibull-changelog", "lint"]),
         Step("documentation", ["antsibull-docs", "lint-collection-docs", "--plugin-docs", staging.COLLECTION], prepare=[staging.stage]),
         Step("archive", [sys.executable, archive.__file__], prepare=[staging.stage]),

@@ -34,10 +34,10 @@ def tracked() -> list[str]:
 
 
 def stage() -> None:
-    """Make the copy anew, without the files that begin with a dot: those serve the checkout."""
+    """Make the copy anew, without the link by which the checkout contains itself."""
     shutil.rmtree(COLLECTION, ignore_errors=True)
     for path in tracked():
-        if path.startswith(".") and path != ".gitignore":
+        if path.startswith(".collections/"):
             continue
         target = COLLECTION / path
         target.parent.mkdir(parents=True, exist_ok=True)
