@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Disk images of laboratory hosts, made from the recipe and kept by its content."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .mirror import mirror
+from .progress import LabError, say
+
+__all__ = ["CACHE", "FLAVOURS", "HOUSE", "SUITES", "image", "recipe_digest"]
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+RECIPE = Path(__file__).with_name("recipe")
+PACKAGES = Path(__file__).with_name("packages.txt")
+CACHE = CHECKOUT / ".cache/lab"
+# Checkouts may share their images by naming one folder here.
+IMAGES = Path(os.environ.get("VFPOOL_LAB_IMAGES") or CACHE / "images").resolve()
+SUITES = ("trixie", "bookworm")
+FLAVOURS = ("full", "bare")
+# The release whose QEMU runs every laboratory host: that of Debian 12 has no SR-IOV card.
+HOUSE = "trixie"
+
+
+def recipe_digest(recipe: Path, suite: str) -> str:
+    """Twelve characters that change with the name, mode or content of any file of the recipe."""
+    digest = hashlib.sha256(suite.encode())
+    for file in sorted(path for path in recipe.rglob("*") if path.is_file()):
+        content = file.read_bytes()
+        digest.update(f"\n{file.relative_to(recipe)} {os.access(file, os.X_OK)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:12]
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Let one process at a time make an image."""
+    with lock.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another process is making this image: waiting for it")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _build(suite: str, folder: Path) -> None:
+    if os.geteuid() != 0:
+        raise LabError("making a laboratory image needs root: run this as root")
+    subprocess.run([sys.executable, CHECKOUT / "tests/suite/host_packages.py", PACKAGES], check=True, stdout=sys.stderr)
+    source = mirror()
+    say(f"building the {suite} image from {source} (kept in {folder.parent})")
+    log_path = folder.parent / f"{suite}.log"
+    with log_path.open("w") as log, subprocess.Popen(
+        [RECIPE / "build", suite, source], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as build:
+        assert build.stdout
+        for line in build.stdout:
+            log.write(line)
+            if line.startswith("I: "):
+                say(f"  {line[3:].strip()}")
+    if build.returncode:
+        raise LabError(f"building the {suite} image failed: {log_path} tells why")
+
+
+def image(suite: str) -> Path:
+    """The folder with the disks, kernel and key of ``suite``, made first if the recipe has changed."""
+    name = f"{suite}-{recipe_digest(RECIPE, suite)}"
+    folder = IMAGES / name
+    if folder.exists():
+        return folder
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with _alone(IMAGES / f"{suite}.lock"):
+        if folder.exists():
+            return folder
+        # What an interrupted build left behind, or a recipe that is no longer.
+        unfinished = IMAGES / f"{suite}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        _build(suite, unfinished)
+        unfinished.rename(folder)
+        say(f"the {suite} image is ready")
+    return folder
