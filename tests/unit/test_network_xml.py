@@ -1,0 +1,161 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import same_network
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import network_text, parse_network, pool_of, render
+
+METADATA = """<metadata>
+    <o:owner xmlns:o="http://example.org/owner" o:team='a"b'>
+      <!-- kept -->
+\t<o:note>  two  spaces &amp; an ampersand </o:note>
+    </o:owner>
+  </metadata>"""
+
+STORED = f"""<network connections='2'>
+  <name>n</name>
+  <uuid>0b2d64da-3d0e-431e-afdd-804415d6ebbb</uuid>
+  {METADATA}
+  <forward dev='enp1s0v0' mode='passthrough'>
+    <interface dev='enp1s0v0'/>
+    <interface dev='enp1s0v1'/>
+  </forward>
+  <vlan>
+    <tag id='5'/>
+  </vlan>
+  <novelty since='99.0'><inside/>text</novelty>
+</network>
+"""
+
+
+def rendered(**options):
+    pool = {"pf": "enp1s0"} if "pool" not in options else options.pop("pool")
+    return network_text(render({"name": "n", "mode": "passthrough", **options}, pool))
+
+
+def test_the_smallest_network_is_its_name_its_mode_and_its_pf():
+    assert rendered() == "<network>\n  <name>n</name>\n  <forward mode='passthrough'>\n    <pf dev='enp1s0'/>\n  </forward>\n</network>\n"
+
+
+def test_every_option_has_its_place_in_the_order_of_libvirt():
+    text = rendered(
+        mode="hostdev",
+        pool={"addresses": ["0001:01:10.0", "0001:01:10.2"]},
+        uuid="0b2d64da-3d0e-431e-afdd-804415d6ebbb",
+        title="<T>",
+        description="D & d",
+        managed=True,
+        driver="vfio",
+        vlan=42,
+        virtualport={"type": "802.1Qbh", "profileid": "it's", "typeid": None},
+        portgroups=[{"name": "a", "default": True, "vlan": 7, "virtualport": None, "trust_guest_rx_filters": False}],
+        trust_guest_rx_filters=True,
+        port_isolated=False,
+    )
+    assert text == """<network trustGuestRxFilters='yes'>
+  <name>n</name>
+  <uuid>0b2d64da-3d0e-431e-afdd-804415d6ebbb</uuid>
+  <title>&lt;T&gt;</title>
+  <description>D &amp; d</description>
+  <forward mode='hostdev' managed='yes'>
+    <driver name='vfio'/>
+    <address type='pci' domain='0x0001' bus='0x01' slot='0x10' function='0x0'/>
+    <address type='pci' domain='0x0001' bus='0x01' slot='0x10' function='0x2'/>
+  </forward>
+  <vlan>
+    <tag id='42'/>
+  </vlan>
+  <port isolated='no'/>
+  <virtualport type='802.1Qbh'>
+    <parameters profileid='it&apos;s'/>
+  </virtualport>
+  <portgroup name='a' default='yes' trustGuestRxFilters='no'>
+    <vlan>
+      <tag id='7'/>
+    </vlan>
+  </portgroup>
+</network>
+"""
+
+
+def test_what_no_option_describes_survives_an_update_byte_for_byte():
+    text = network_text(render({"name": "n", "mode": "hostdev"}, {"pf": "enp1s0"}, STORED))
+    assert METADATA in text.replace(""" xmlns:o="http://example.org/owner" o:team="a&quot;b\"""", """ xmlns:o="http://example.org/owner" o:team='a"b'""")
+    assert """<novelty since="99.0"><inside/>text</novelty>""" in text
+    assert "<uuid>0b2d64da-3d0e-431e-afdd-804415d6ebbb</uuid>" in text
+    assert "<vlan>" not in text
+    assert "interface" not in text
+
+
+def test_the_order_of_explicit_members_is_kept():
+    names = ["enp1s0v3", "enp1s0v10", "enp1s0v1"]
+    assert pool_of(parse_network(rendered(pool={"interfaces": names})))["interfaces"] == names
+
+
+@pytest.mark.parametrize("text", ["", "<network>", "plain", "<network><name>n</network>"])
+def test_a_text_that_is_no_xml_is_named_in_one_sentence(text):
+    with pytest.raises(SriovError, match="The xml is not well-formed"):
+        parse_network(text)
+
+
+def test_another_kind_of_document_is_refused():
+    with pytest.raises(SriovError, match="<domain> document"):
+        parse_network("<domain/>")
+
+
+@pytest.mark.parametrize(
+    "doctype",
+    [
+        '<!DOCTYPE network [<!ENTITY x SYSTEM "file:///etc/passwd">]>',
+        '<!DOCTYPE network SYSTEM "file:///etc/passwd">',
+        '<!DOCTYPE network [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]>',
+    ],
+)
+def test_entities_are_refused_with_the_document_type_that_declares_them(doctype):
+    with pytest.raises(SriovError, match="document type"):
+        parse_network(f"{doctype}<network><name>n</name></network>")
+
+
+ALIKE = [
+    ("<forward mode='passthrough'><interface dev='a'/><interface dev='b'/></forward>",
+     "<forward dev='a' mode='passthrough'><interface dev='a' connections='1'/><interface dev='b'/></forward>"),
+    ("<forward mode='passthrough' dev='a'/>", "<forward mode='passthrough'><interface dev='a'/></forward>"),
+    ("<forward mode='hostdev'><pf dev='p'/></forward>", "<forward mode='hostdev' managed='no'> <pf dev='p'/> </forward>"),
+    ("<forward mode='passthrough' managed='yes'><pf dev='p'/></forward>", "<forward mode='passthrough'><pf dev='p'/></forward>"),
+    ("<forward mode='hostdev'><address type='pci' domain='0' bus='1' slot='16' function='0'/></forward>",
+     "<forward mode='hostdev'><address type='pci' domain='0x0000' bus='0x01' slot='0x10' function='0x0'/></forward>"),
+    ("<forward mode='hostdev'><pf dev='p'/><driver name='vfio'/></forward>", "<forward mode='hostdev'><driver name='vfio'/><pf dev='p'/></forward>"),
+    ("<vlan><tag id='007'/></vlan><!-- gone -->", "<vlan trunk='no'><tag id='7'/></vlan>"),
+    ("<portgroup name='a' default='no'/>", "<portgroup name='a'>\n</portgroup>"),
+    ("<virtualport type='802.1Qbg'><parameters typeid='0x10'/></virtualport>", "<virtualport type='802.1Qbg'><parameters typeid='16'/></virtualport>"),
+    ("<uuid>0B2D64DA3D0E431EAFDD804415D6EBBB</uuid>", "<uuid>0b2d64da-3d0e-431e-afdd-804415d6ebbb</uuid>"),
+    ("<title/><description></description><metadata/><port/>", ""),
+    ("<metadata><a xmlns='u:r'><b/></a></metadata>", "<metadata>\n  <a xmlns='u:r'>\n    <b/>\n  </a>\n</metadata>"),
+    ("<vlan><tag id='1'/></vlan><portgroup name='a'/>", "<portgroup name='a'/><vlan><tag id='1'/></vlan>"),
+]
+
+DIFFERENT = [
+    ("<forward mode='passthrough'><interface dev='a'/><interface dev='b'/></forward>",
+     "<forward mode='passthrough'><interface dev='b'/><interface dev='a'/></forward>"),
+    ("<forward mode='passthrough'><pf dev='p'/></forward>", "<forward mode='passthrough'><interface dev='p'/></forward>"),
+    ("<forward mode='passthrough'><pf dev='p'/></forward>", "<forward mode='private'><pf dev='p'/></forward>"),
+    ("<portgroup name='1'/>", "<portgroup name='01'/>"),
+    ("<portgroup name='a'/><portgroup name='b'/>", "<portgroup name='b'/><portgroup name='a'/>"),
+    ("<port isolated='no'/>", ""),
+    ("<metadata><a xmlns='u:r'/></metadata>", "<metadata><a xmlns='u:s'/></metadata>"),
+    ("<novelty/>", ""),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), ALIKE)
+def test_two_spellings_of_what_libvirt_stores_alike_are_the_same(first, second):
+    assert same_network(parse_network(f"<network>{first}</network>"), parse_network(f"<network>{second}</network>"))
+
+
+@pytest.mark.parametrize(("first", "second"), DIFFERENT)
+def test_what_libvirt_stores_differently_is_different(first, second):
+    assert not same_network(parse_network(f"<network>{first}</network>"), parse_network(f"<network>{second}</network>"))
