@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter passthrough_network_xml; its documentation is in passthrough_network_xml.yml beside it."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ansible.errors import AnsibleFilterError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import DEFINITION_SPEC, EXCLUSIVE, POOL, definition
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import network_text
+
+# A PF is looked up on its host: here only its name can be taken, and its VFs cannot be chosen.
+_SPEC = {name: spec for name, spec in DEFINITION_SPEC.items() if name != "vfs"}
+_VALIDATOR = ArgumentSpecValidator(_SPEC, mutually_exclusive=[pair for pair in EXCLUSIVE if "vfs" not in pair], required_one_of=[POOL])
+
+
+def passthrough_network_xml(options: Any) -> str:
+    if not isinstance(options, dict):
+        raise AnsibleFilterError("passthrough_network_xml: the input is no dictionary of options of vfpool.sriov.passthrough_network.")
+    result = _VALIDATOR.validate(options)
+    if result.error_messages:
+        raise AnsibleFilterError(f"passthrough_network_xml: {'; '.join(result.error_messages)}.")
+    chosen = result.validated_parameters
+    try:
+        return network_text(definition(chosen, {kind: chosen[kind] for kind in ("pf", "interfaces", "addresses")}))
+    except SriovError as error:
+        raise AnsibleFilterError(f"passthrough_network_xml: {error}") from error
+
+
+class FilterModule:
+    """The filters of this file, by name."""
+
+    def filters(self) -> dict[str, Callable[..., str]]:
+        return {"passthrough_network_xml": passthrough_network_xml}

@@ -1,0 +1,142 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: what a network document may not say (pure).
+
+libvirt accepts each of these at define and then drops part of it, or fails when a guest starts; or it refuses with words
+that do not say what to do. Typed options and whole documents pass through the same rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, pool_of
+
+__all__ = ["check_document"]
+
+# What the kernel takes as the name of a network interface (dev_valid_name): at most 15 bytes, no slash, colon or white space.
+_INTERFACE = re.compile(r"(?!\.{1,2}$)[^/:\s]{1,15}")
+_VLAN_MODES = ("passthrough", "hostdev")
+_NEVER = ("ip", "route", "dns", "domain", "bandwidth", "mtu", "mac")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def check_document(root: Element) -> None:
+    """Raises SriovError for the first rule that the document breaks."""
+    name = root.findtext("name") or ""
+    where = f"network {name}"
+    _check_names(root, name)
+    pool = pool_of(root)
+    if pool["mode"] not in POOL_MODES:
+        raise SriovError(f"The {where} has forward mode {pool['mode']}, which hands out no devices: use one of {', '.join(POOL_MODES)}.")
+    forward = root.find("forward")
+    if forward.get("managed", "no") not in ("yes", "no"):
+        raise SriovError(f"managed of {where} is {forward.get('managed')!r}, which libvirt takes for no: write yes or no.")
+    for tag in _NEVER:
+        if root.find(tag) is not None:
+            raise SriovError(f"The {where} has <{tag}>, which libvirt has only for networks with a bridge of its own, not in mode {pool['mode']}: remove it.")
+    _check_pool(pool, forward, where, root.find("bridge") is not None)
+    driver = forward.find("driver")
+    if driver is not None and pool["mode"] != "hostdev":
+        raise SriovError(f"The {where} names the driver {driver.get('name')}, which has an effect in mode hostdev alone: remove it, or use that mode.")
+    if driver is not None and driver.get("name") == "kvm":
+        raise SriovError(f"The {where} asks for the driver kvm, which Linux no longer has, so no guest would start: use vfio, or leave it out.")
+    _check_ports(root, pool["mode"], where)
+
+
+def _check_names(root: Element, name: str) -> None:
+    if not name.strip() or "/" in name or "\n" in name:
+        raise SriovError(f"{name!r} is no name for a network: write one that is not empty and has no slash.")
+    uuid = root.findtext("uuid")
+    if uuid is not None and not _UUID.fullmatch(uuid.strip()):
+        raise SriovError(f"The UUID {uuid!r} of network {name} is malformed: write it as 8-4-4-4-12 hexadecimal digits.")
+    if "\n" in (root.findtext("title") or ""):
+        raise SriovError(f"The title of network {name} has more than one line: put the rest into the description.")
+
+
+def _check_pool(pool: dict[str, Any], forward: Element, where: str, bridge: bool) -> None:
+    """The rules for what the pool is: one kind of member, the right one for the mode."""
+    kinds = [kind for kind in ("interfaces", "addresses", "pf") if pool[kind]]
+    if len(kinds) > 1:
+        kept, dropped = kinds[0], ", ".join(kinds[1:])
+        raise SriovError(f"The {where} names both {kept} and {dropped}, and libvirt would silently drop {dropped}: give one of them.")
+    if bridge:
+        if pool["mode"] != "bridge" or kinds:
+            raise SriovError(f"The {where} names a bridge, which goes only with mode bridge and without a pool of devices: remove it.")
+        return
+    if not kinds:
+        raise SriovError(f"The {where} has an empty pool, so no guest would start: name a pf, interfaces or addresses.")
+    if len(forward.findall("pf")) > 1:
+        raise SriovError(f"The {where} names two PFs, and libvirt takes one: make a network for each PF, or list interfaces.")
+    if pool["mode"] == "hostdev" and pool["interfaces"]:
+        raise SriovError(f"The {where} lists interfaces, but mode hostdev hands out PCI devices: list them with addresses, or use another mode.")
+    if pool["mode"] != "hostdev" and pool["addresses"]:
+        raise SriovError(f"The {where} lists PCI addresses, but mode {pool['mode']} hands out interfaces: list them with interfaces, or use mode hostdev.")
+    _check_members(pool, where)
+
+
+def _check_members(pool: dict[str, Any], where: str) -> None:
+    for member in [*pool["interfaces"], *([pool["pf"]] if pool["pf"] else [])]:
+        if not _INTERFACE.fullmatch(member):
+            raise SriovError(f"{member!r} in the pool of {where} is no interface name: write one of at most 15 characters without a slash, colon or space.")
+    twice = _twice(pool["interfaces"] or pool["addresses"])
+    if twice:
+        raise SriovError(f"{twice} is in the pool of {where} twice: list each member once.")
+
+
+def _check_ports(root: Element, mode: str, where: str) -> None:
+    """The rules for what a guest's port gets: from the network, or from one of its port groups."""
+    names = [group.get("name", "") for group in root.iterfind("portgroup")]
+    if _twice(names):
+        raise SriovError(f"The {where} has two port groups named {_twice(names)}: name each differently.")
+    defaults = [group.get("name") for group in root.iterfind("portgroup") if group.get("default") == "yes"]
+    if len(defaults) > 1:
+        raise SriovError(f"The {where} has more than one default port group ({', '.join(defaults)}): choose one.")
+    bridge = root.find("bridge") is not None
+    for place, said in [(root, where)] + [(group, f"port group {group.get('name')} of {where}") for group in root.iterfind("portgroup")]:
+        if place.find("bandwidth") is not None:
+            raise SriovError(f"The {said} has <bandwidth>, which libvirt has no way to apply in mode {mode}: limit the VFs' rates with sriov_pf instead.")
+        if not bridge:
+            _check_vlan(place.find("vlan"), mode, said)
+            _check_virtualport(place, mode, said)
+    port = root.find("port")
+    if port is not None and port.get("isolated") == "yes" and not bridge:
+        raise SriovError(f"The {where} isolates its ports, which works on a Linux bridge alone, so no guest would start in mode {mode}: remove port_isolated.")
+
+
+def _check_vlan(vlan: Any, mode: str, where: str) -> None:
+    if vlan is None:
+        return
+    if mode not in _VLAN_MODES:
+        raise SriovError(f"The {where} has a VLAN, and mode {mode} cannot set one: use mode passthrough or hostdev.")
+    tags = vlan.findall("tag")
+    if len(tags) != 1 or vlan.get("trunk") == "yes" or any(tag.get("nativeMode") for tag in tags):
+        raise SriovError(f"The {where} has a VLAN trunk, with which no guest starts on an SR-IOV device: give one VLAN, or a port group for each.")
+    if not (tags[0].get("id", "").isdigit() and 0 <= int(tags[0].get("id")) <= 4094):
+        raise SriovError(f"The VLAN {tags[0].get('id')} of {where} does not exist: write a number from 0 to 4094.")
+
+
+def _check_virtualport(place: Element, mode: str, where: str) -> None:
+    virtualport = place.find("virtualport")
+    if virtualport is None:
+        return
+    kind = virtualport.get("type")
+    possible = ("802.1Qbh",) if mode == "hostdev" else ("802.1Qbg", "802.1Qbh")
+    if kind not in possible:
+        raise SriovError(f"The {where} has a virtualport of type {kind}, with which no guest starts in mode {mode}: use {' or '.join(possible)}, or remove it.")
+    if mode == "hostdev" and place.find("vlan") is not None:
+        raise SriovError(f"The {where} has both a VLAN and a virtualport of type {kind}, which libvirt refuses when a guest starts: the switch sets the VLAN.")
+
+
+def _twice(values: Iterable[str]) -> str | None:
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            return value
+        seen.add(value)
+    return None

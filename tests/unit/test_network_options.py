@@ -1,0 +1,96 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.vfpool.sriov.plugins.filter.passthrough_network_xml import passthrough_network_xml
+
+PF = {"name": "n", "pf": "enp1s0"}
+
+
+def test_the_filter_renders_the_options_of_the_module():
+    assert "<tag id='5'/>" in passthrough_network_xml({**PF, "vlan": 5})
+
+
+def test_a_whole_document_goes_through_and_gets_its_name_from_the_option():
+    text = passthrough_network_xml({"name": "n", "xml": "<network><forward mode='vepa'><pf dev='enp1s0'/></forward></network>"})
+    assert text == "<network>\n  <name>n</name>\n  <forward mode='vepa'>\n    <pf dev='enp1s0'/>\n  </forward>\n</network>\n"
+
+
+def test_an_openvswitch_bridge_may_carry_a_trunk():
+    document = (
+        "<network><name>n</name><forward mode='bridge'/><bridge name='ovs0'/><virtualport type='openvswitch'/>"
+        "<portgroup name='all'><vlan trunk='yes'><tag id='1'/><tag id='2'/></vlan></portgroup></network>"
+    )
+    assert "trunk='yes'" in passthrough_network_xml({"name": "n", "xml": document})
+
+
+REFUSED = {
+    "name": [
+        ({"name": "a/b", "pf": "p"}, "'a/b' is no name for a network"),
+        ({"name": " ", "pf": "p"}, "is no name for a network"),
+        ({**PF, "uuid": "12"}, "UUID '12' of network n is malformed"),
+        ({**PF, "title": "a\nb"}, "title of network n has more than one line"),
+    ],
+    "pool": [
+        ({"name": "n"}, "one of the following is required: pf, interfaces, addresses, xml"),
+        ({**PF, "interfaces": ["a"]}, "mutually exclusive"),
+        ({"name": "n", "interfaces": []}, "empty pool"),
+        ({"name": "n", "interfaces": ["a", "b", "a"]}, "a is in the pool of network n twice"),
+        ({"name": "n", "addresses": ["01:10.0", "0000:01:10.0"], "mode": "hostdev"}, "0000:01:10.0 is in the pool of network n twice"),
+        ({"name": "n", "addresses": ["enp1s0v0"], "mode": "hostdev"}, "'enp1s0v0' is no PCI address"),
+        ({"name": "n", "addresses": ["0000:01:10.0"]}, "mode passthrough hands out interfaces"),
+        ({"name": "n", "interfaces": ["a"], "mode": "hostdev"}, "mode hostdev hands out PCI devices"),
+        ({"name": "n", "pf": "../net/pf0"}, "is no interface name"),
+        ({"name": "n", "interfaces": ["averyveryverylongname"]}, "is no interface name"),
+    ],
+    "ports": [
+        ({**PF, "vlan": 5, "mode": "vepa"}, "mode vepa cannot set one"),
+        ({**PF, "vlan": 4095}, "VLAN 4095 of network n does not exist"),
+        ({**PF, "vlan": -1}, "VLAN -1 of network n does not exist"),
+        ({**PF, "portgroups": [{"name": "g", "vlan": 4095}]}, "VLAN 4095 of port group g of network n"),
+        ({**PF, "portgroups": [{"name": "g"}, {"name": "g"}]}, "two port groups named g"),
+        ({**PF, "portgroups": [{"name": "g", "default": True}, {"name": "h", "default": True}]}, "more than one default port group"),
+        ({**PF, "virtualport": {"type": "openvswitch"}}, "virtualport of type openvswitch"),
+        ({**PF, "virtualport": {"type": "802.1Qbg"}, "mode": "hostdev"}, "use 802.1Qbh"),
+        ({**PF, "virtualport": {"type": "802.1Qbh"}, "vlan": 5, "mode": "hostdev"}, "both a VLAN and a virtualport"),
+        ({**PF, "port_isolated": True}, "works on a Linux bridge alone"),
+        ({**PF, "managed": True}, "mode hostdev alone"),
+        ({**PF, "driver": "vfio"}, "mode hostdev alone"),
+        ({**PF, "driver": "kvm", "mode": "hostdev"}, "must be one of: vfio"),
+    ],
+    "document": [
+        ("<forward mode='passthrough'><pf dev='p'/><interface dev='v'/></forward>", "names both interfaces and pf, and libvirt would silently drop pf"),
+        ("<forward mode='hostdev' managed='Yes'><pf dev='p'/></forward>", "managed of network n is 'Yes', which libvirt takes for no"),
+        ("<forward mode='nat'/>", "forward mode nat, which hands out no devices"),
+        ("", "forward mode None"),
+        ("<forward mode='passthrough'/>", "empty pool"),
+        ("<forward mode='passthrough'><pf dev='p'/></forward><vlan trunk='yes'><tag id='1'/><tag id='2'/></vlan>", "VLAN trunk"),
+        ("<forward mode='passthrough'><pf dev='p'/></forward><ip address='10.0.0.1'/>", "has <ip>"),
+        ("<forward mode='passthrough'><pf dev='p'/></forward><portgroup name='g'><bandwidth/></portgroup>", "has <bandwidth>"),
+        ("<forward mode='bridge'><pf dev='p'/></forward><bridge name='b'/>", "names a bridge"),
+        ("<forward mode='hostdev'><pf dev='p'/><driver name='kvm'/></forward>", "Linux no longer has"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("options", "words"), [*REFUSED["name"], *REFUSED["pool"], *REFUSED["ports"]])
+def test_options_that_libvirt_would_bend_or_fail_on_are_refused_in_one_sentence(options, words):
+    with pytest.raises(AnsibleFilterError) as caught:
+        passthrough_network_xml(options)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(("content", "words"), REFUSED["document"])
+def test_documents_that_libvirt_would_bend_or_fail_on_are_refused_in_one_sentence(content, words):
+    with pytest.raises(AnsibleFilterError) as caught:
+        passthrough_network_xml({"name": "n", "xml": f"<network><name>n</name>{content}</network>"})
+    assert words in str(caught.value)
+
+
+def test_the_name_in_a_document_must_be_the_name_in_the_option():
+    with pytest.raises(AnsibleFilterError, match="The xml says name a, but the option name says n"):
+        passthrough_network_xml({"name": "n", "xml": "<network><name>a</name></network>"})
