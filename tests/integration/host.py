@@ -181,24 +181,24 @@ class Host:
 
     # Our modules
 
-    def module(self, name: str, *, check: bool = False, diff: bool = True, **arguments: Any) -> dict[str, Any]:
+    def module(self, module_name: str, /, *, check: bool = False, diff: bool = True, **arguments: Any) -> dict[str, Any]:
         """Run a module of this collection as Ansible does, and give its result; a failure fails the test."""
-        result = self.attempt(name, check=check, diff=diff, **arguments)
+        result = self.attempt(module_name, check=check, diff=diff, **arguments)
         assert not result.get("failed"), result.get("msg") or result
         return result
 
-    def refusal(self, name: str, *, check: bool = False, **arguments: Any) -> str:
+    def refusal(self, module_name: str, /, *, check: bool = False, **arguments: Any) -> str:
         """The message of a module that must fail: one that a user can read, so never a traceback."""
-        result = self.attempt(name, check=check, **arguments)
-        assert result.get("failed"), f"{name} did not refuse: {result}"
+        result = self.attempt(module_name, check=check, **arguments)
+        assert result.get("failed"), f"{module_name} did not refuse: {result}"
         assert "Traceback" not in json.dumps(result), result
         return str(result["msg"])
 
-    def attempt(self, name: str, *, check: bool = False, diff: bool = True, **arguments: Any) -> dict[str, Any]:
+    def attempt(self, module_name: str, /, *, check: bool = False, diff: bool = True, **arguments: Any) -> dict[str, Any]:
         """Run a module and give its result, whether it failed or not."""
         options = [option for option, given in (("--check", check), ("--diff", diff)) if given]
         options += ["-a", json.dumps(arguments)] if arguments else []
-        results = self.ansible("ansible", "localhost", "-m", f"vfpool.sriov.{name}", *options)
+        results = self.ansible("ansible", "localhost", "-m", f"vfpool.sriov.{module_name}", *options)
         assert results, "Ansible gave no result: see its own words above."
         result: dict[str, Any] = results[0]["result"]
         return {**result, "failed": results[0]["status"] == "failed"}

@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: the connection to a libvirt daemon, and its errors in words that say what to do."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+
+__all__ = ["NO_NETWORK", "NO_PORT", "PORT_EXISTS", "connection", "error_code", "is_local", "libvirt", "respawn_where_libvirt_is", "said_by_libvirt"]
+
+# The bindings come with the system's Python, which need not be the one that runs the module.
+_SYSTEM_PYTHONS = ("/usr/bin/python3", "/usr/libexec/platform-python", *(f"/usr/bin/python3.{minor}" for minor in (13, 12, 11, 9)))
+_INSTALL = "install the package python3-libvirt (Debian, Ubuntu, Fedora and Red Hat call it so) on that host"
+
+# Of virterror.h; by number, because explaining must not need a binding that knows every name.
+_AUTHENTICATION = (29, 45, 79, 80, 88)
+NO_NETWORK, PORT_EXISTS, NO_PORT = 43, 106, 107
+
+
+def libvirt() -> Any:
+    """The module libvirt, silent on standard error. Raises SriovError where it is not installed."""
+    try:
+        import libvirt as module
+    except ImportError as error:
+        raise SriovError(f"The Python library libvirt is missing: {_INSTALL}.") from error
+    module.registerErrorHandler(lambda *_: None, None)
+    return module
+
+
+def respawn_where_libvirt_is() -> None:
+    """Start this module again under a Python of the system that has libvirt, when this one has not; then never return."""
+    from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
+
+    try:
+        import libvirt as module  # noqa: F401
+    except ImportError:
+        interpreter = None if has_respawned() else probe_interpreters_for_module(_SYSTEM_PYTHONS, "libvirt")
+        if interpreter:
+            respawn_module(interpreter)
+
+
+def is_local(uri: str) -> bool:
+    """Whether the daemon at ``uri`` serves this host, so that this host's sysfs tells of its devices."""
+    return not urlsplit(uri).hostname
+
+
+@contextlib.contextmanager
+def connection(uri: str, readonly: bool = False) -> Iterator[Any]:
+    """A connection to the daemon at ``uri``, closed at the end. Raises SriovError with the remedy when there is none."""
+    library = libvirt()
+    try:
+        connected = library.openReadOnly(uri) if readonly else library.open(uri)
+    except library.libvirtError as error:
+        raise SriovError(_no_connection(uri, error)) from error
+    try:
+        yield connected
+    finally:
+        with contextlib.suppress(library.libvirtError):
+            connected.close()
+
+
+@contextlib.contextmanager
+def said_by_libvirt(doing: str) -> Iterator[None]:
+    """Turn a libvirt error in the body into ``libvirt does not <doing>: <its words>``."""
+    library = libvirt()
+    try:
+        yield
+    except library.libvirtError as error:
+        if error.get_error_code() in _AUTHENTICATION:
+            raise SriovError(f"libvirt does not {doing}, because this user may not: run as root (become), or join the group libvirt ({error}).") from error
+        raise SriovError(f"libvirt does not {doing}: {_one_line(error)}.") from error
+
+
+def error_code(error: Exception) -> int | None:
+    """The number that libvirt gives an error (virErrorNumber), or None for an error that is not libvirt's."""
+    return error.get_error_code() if hasattr(error, "get_error_code") else None
+
+
+def _no_connection(uri: str, error: Any) -> str:
+    words = _one_line(error)
+    if error.get_error_code() in _AUTHENTICATION or "Permission denied" in words:
+        return f"No permission to use libvirt at {uri}: run as root (become), or as a member of the group libvirt ({words})."
+    if "No such file or directory" in words or "Connection refused" in words:
+        return (
+            f"libvirt is not running at {uri}: install and start it (package libvirt-daemon-system and unit libvirtd.socket on Debian and Ubuntu, "
+            f"libvirt and virtqemud.socket elsewhere) ({words})."
+        )
+    return f"libvirt at {uri} cannot be reached: check the URI and that its daemon runs ({words})."
+
+
+def _one_line(error: Any) -> str:
+    return " ".join(str(error).split()).rstrip(".")

@@ -1,0 +1,210 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""passthrough_network and passthrough_network_info against a real libvirtd; what they did is checked with virsh."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.vfpool.sriov.tests.integration.host import Host
+
+METADATA = """<metadata>
+    <o:owner xmlns:o="http://example.org/owner" team="a'b">
+      <!-- kept -->
+      <o:note>two  spaces</o:note>
+    </o:owner>
+  </metadata>"""
+SMALLEST = "<network>\n  <name>n</name>\n  <forward mode='passthrough'>\n    <pf dev='enp1s0'/>\n  </forward>\n</network>\n"
+
+
+@pytest.fixture
+def card(host: Host):
+    return host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)
+
+
+def members(host: Host, name: str, inactive: bool = False) -> list[str | None]:
+    return [entry.get("dev") for entry in host.xml(name, inactive).findall("forward/interface")]
+
+
+@pytest.mark.parametrize("mode", ["passthrough", "private", "vepa", "bridge"])
+def test_a_network_of_a_pf_hands_out_its_interfaces(host: Host, card, mode):
+    result = host.module("passthrough_network", name="n", pf="enp1s0", mode=mode)
+    assert result["changed"]
+    assert result["actions"] == ["define the network n", "start the network n", "switch on autostart of the network n"]
+    assert members(host, "n") == [f"enp1s0v{index}" for index in range(4)]
+    assert members(host, "n", inactive=True) == []
+    assert host.xml("n", inactive=True).find("forward/pf").get("dev") == "enp1s0"
+    assert [line.split() for line in host.virsh("net-list --all").splitlines()] == [["n", "active", "yes", "yes"]]
+    again = host.module("passthrough_network", name="n", pf="enp1s0", mode=mode)
+    assert (again["changed"], again["actions"]) == (False, [])
+
+
+def test_a_hostdev_network_hands_out_pci_devices(host: Host, card):
+    options = {"name": "n", "pf": "0000:01:00.0", "mode": "hostdev", "managed": True, "vlan": 42}
+    pool = host.module("passthrough_network", **options)["network"]["pool"]
+    assert [member["address"] for member in pool["members"]] == ["0000:01:10.0", "0000:01:10.2", "0000:01:10.4", "0000:01:10.6"]
+    assert host.xml("n").find("forward").get("managed") == "yes"
+    assert not host.module("passthrough_network", **options)["changed"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"interfaces": ["enp1s0v3", "enp1s0v0"]},
+        {"mode": "hostdev", "addresses": ["0000:01:10.6", "01:10.0"]},
+        {"pf": "enp1s0", "vfs": "0-1,3"},
+        {"xml": "<network><forward mode='passthrough'><pf dev='enp1s0'/></forward></network>"},
+        {"pf": "enp1s0", "portgroups": [{"name": "a", "default": True, "vlan": 5}, {"name": "b", "trust_guest_rx_filters": True}]},
+        {"pf": "enp1s0", "virtualport": {"type": "802.1Qbg", "managerid": 11, "typeid": 1193047, "typeidversion": 2}},
+        {"pf": "enp1s0", "trust_guest_rx_filters": False, "port_isolated": False},
+        {"pf": "enp1s0", "mode": "hostdev", "driver": "vfio", "managed": False},
+    ],
+)
+def test_a_second_run_changes_nothing(host: Host, card, options):
+    assert host.module("passthrough_network", name="n", **options)["changed"]
+    assert host.module("passthrough_network", name="n", **options)["actions"] == []
+
+
+def test_an_explicit_list_stays_exactly_as_given(host: Host, card):
+    host.module("passthrough_network", name="n", interfaces=["enp1s0v3", "enp1s0v0"])
+    assert members(host, "n") == members(host, "n", inactive=True) == ["enp1s0v3", "enp1s0v0"]
+
+
+def test_check_mode_foretells_what_a_run_does_and_writes_nothing(host: Host, card):
+    options = {"name": "n", "pf": "enp1s0"}
+    foretold = host.module("passthrough_network", check=True, **options)
+    assert host.virsh("net-list --all --name") == ""
+    done = host.module("passthrough_network", **options)
+    assert [foretold[key] for key in ("changed", "actions", "diff")] == [done[key] for key in ("changed", "actions", "diff")]
+    assert foretold["network"] is None
+    assert done["diff"]["before"] == ""
+    assert "<pf dev='enp1s0'/>" in done["diff"]["after"]
+
+
+def test_a_changed_definition_is_applied_to_the_live_network_too(host: Host, card):
+    host.module("passthrough_network", name="n", pf="enp1s0")
+    result = host.module("passthrough_network", name="n", pf="enp1s0", vlan=7)
+    assert result["actions"][0] == "change the definition of the network n"
+    assert host.xml("n").find("vlan/tag").get("id") == host.xml("n", inactive=True).find("vlan/tag").get("id") == "7"
+    assert host.module("passthrough_network", name="n", pf="enp1s0")["changed"]
+    assert host.xml("n").find("vlan") is None
+
+
+def test_metadata_survives_a_change_byte_for_byte(host: Host, card):
+    host.define(f"<network><name>n</name>{METADATA}<forward mode='passthrough'><pf dev='enp1s0'/></forward></network>")
+    before = host.virsh("net-dumpxml n --inactive")
+    host.module("passthrough_network", name="n", pf="enp1s0", vlan=7)
+    after = host.virsh("net-dumpxml n --inactive")
+    stored = before[before.index("<metadata>"):before.index("</metadata>")]
+    assert stored == after[after.index("<metadata>"):after.index("</metadata>")]
+    assert "two  spaces" in stored
+    assert not host.module("passthrough_network", name="n", pf="enp1s0", vlan=7)["changed"]
+
+
+def test_a_network_stops_and_goes(host: Host, card):
+    host.module("passthrough_network", name="n", pf="enp1s0")
+    assert host.module("passthrough_network", name="n", pf="enp1s0", active=False, autostart=False)["actions"] == [
+        "stop the network n", "switch off autostart of the network n"]
+    assert host.virsh("net-list --name") == ""
+    gone = host.module("passthrough_network", name="n", state="absent")
+    assert (gone["actions"], gone["network"]) == (["remove the definition of the network n"], None)
+    assert not host.module("passthrough_network", name="n", state="absent")["changed"]
+
+
+def test_in_check_mode_an_inactive_network_is_not_removed(host: Host, card):
+    host.module("passthrough_network", name="n", pf="enp1s0", active=False)
+    assert host.module("passthrough_network", name="n", state="absent", check=True)["changed"]
+    assert host.virsh("net-list --all --name") == "n"
+
+
+@pytest.mark.parametrize("options", [{"state": "absent"}, {"pf": "enp1s0", "active": False}])
+def test_a_network_with_leases_is_never_stopped(host: Host, card, options):
+    host.module("passthrough_network", name="n", pf="enp1s0")
+    lease = host.port_create("n", "web1")
+    before = host.ports("n"), host.virsh("net-dumpxml n --inactive")
+    assert "web1 holds enp1s0v0" in host.refusal("passthrough_network", name="n", **options)
+    assert (host.ports("n"), host.virsh("net-dumpxml n --inactive")) == before
+    host.port_delete("n", lease)
+    host.module("passthrough_network", name="n", **options)
+
+
+def test_a_network_that_cannot_start_leaves_no_definition_behind(host: Host, card):
+    host.tree.pf("enp9s0", "0000:09:00.0", vfs=2).vf(1).elsewhere()
+    failure = host.refusal("passthrough_network", name="n", xml="<network><forward mode='passthrough'><pf dev='enp9s0'/></forward></network>")
+    assert "Undone" in failure
+    assert host.virsh("net-list --all --name") == ""
+
+
+def test_rendered_asks_no_daemon(host: Host, card):
+    host.stop_libvirtd()
+    result = host.module("passthrough_network", name="n", pf="enp1s0", state="rendered")
+    assert (result["changed"], result["xml"]) == (False, SMALLEST)
+
+
+def test_info_tells_implicit_from_explicit_and_describes_a_bridge_too(host: Host, card):
+    host.module("passthrough_network", name="implicit", pf="enp1s0")
+    host.module("passthrough_network", name="explicit", interfaces=["enp1s0v2"], overlap="warn")
+    host.define("<network><name>plain</name><bridge name='virbr7'/></network>", start=False)
+    found = {network["name"]: network for network in host.module("passthrough_network_info")["networks"]}
+    assert {name: network["pool"]["kind"] for name, network in found.items()} == {"implicit": "implicit", "explicit": "explicit", "plain": "none"}
+    assert [member["interface"] for member in found["implicit"]["pool"]["members"]] == [f"enp1s0v{index}" for index in range(4)]
+    assert found["explicit"]["pool"]["members"] == [{"interface": "enp1s0v2", "index": 2, "lease": None}]
+    (inactive,) = host.module("passthrough_network_info", names=["implicit"], inactive=True)["networks"]
+    assert inactive["xml"].strip() == host.virsh("net-dumpxml implicit --inactive")
+    assert [inactive["pool"][key] for key in ("kind", "members", "missing")] == ["implicit", [], []]
+
+
+def test_info_tells_who_holds_a_member(host: Host, card):
+    host.module("passthrough_network", name="n", pf="enp1s0", mode="hostdev")
+    lease = host.port_create("n", "web1", mac="52:54:00:00:00:07")
+    (network,) = host.module("passthrough_network_info", names=["n"])["networks"]
+    assert network["pool"]["members"][0] == {
+        "address": "0000:01:10.0", "index": 0,
+        "lease": {"port": lease["port"], "owner_name": "web1", "owner_uuid": lease["owner_uuid"], "mac": "52:54:00:00:00:07"}}
+    assert network["pool"]["members"][1]["lease"] is None
+
+
+def test_info_of_a_network_that_does_not_exist_names_those_that_do(host: Host, card):
+    host.module("passthrough_network", name="n", pf="enp1s0")
+    assert host.refusal("passthrough_network_info", names=["m"]) == "There is no network m: the networks are n."
+
+
+BAD_PFS = [
+    ("nosuch", "No PF of this host is 'nosuch'"),
+    ("plain0", "plain0 is a network interface of this host, but no PF"),
+    ("enp1s0v1", "is a VF of enp1s0"),
+    ("enp9s0", "The PF enp9s0 (0000:09:00.0) has no VFs"),
+    ("enp17s0", "None of the 2 VFs of PF enp17s0"),
+    ("enp25s0", "The PF enp25s0 (0000:19:00.0) is down"),
+    ("../net/enp1s0", "is neither an interface name"),
+]
+
+
+@pytest.mark.parametrize(("pf", "words"), BAD_PFS)
+def test_a_pf_that_gives_no_pool_is_told_by_its_reason_and_nothing_is_written(host: Host, card, pf, words):
+    host.tree.virtual("plain0")
+    host.tree.pf("enp9s0", "0000:09:00.0", vfs=0)
+    nameless = host.tree.pf("enp17s0", "0000:11:00.0", vfs=2)
+    for index in range(2):
+        nameless.vf(index).nameless()
+    host.tree.pf("enp25s0", "0000:19:00.0", vfs=2)
+    (host.tree.root / "class/net/enp25s0/flags").write_text("0x1002\n")
+    assert words in host.refusal("passthrough_network", name="n", pf=pf)
+    assert host.virsh("net-list --all --name") == ""
+
+
+def test_a_daemon_that_does_not_run_is_told_with_the_remedy(host: Host, card):
+    host.stop_libvirtd()
+    assert host.refusal("passthrough_network", name="n", pf="enp1s0").startswith("libvirt is not running at qemu:///system: install and start it")
+
+
+def test_a_misspelt_element_is_refused_by_the_schema_and_nothing_is_written(host: Host, card):
+    document = "<network><forward mode='passthrough'><pf dev='enp1s0'/></forward><valn><tag id='5'/></valn></network>"
+    assert "valn" in host.refusal("passthrough_network", name="n", xml=document)
+    assert host.virsh("net-list --all --name") == ""
+
+
+def test_the_uuid_of_a_network_cannot_be_changed(host: Host, card):
+    host.module("passthrough_network", name="n", pf="enp1s0", uuid="0b2d64da-3d0e-431e-afdd-804415d6ebbb")
+    assert "cannot be changed" in host.refusal("passthrough_network", name="n", pf="enp1s0", uuid="0b2d64da-3d0e-431e-afdd-804415d6ebbc")
