@@ -50,7 +50,7 @@ def ask_libvirt(uri: str = "qemu:///system") -> Guests:
     Raises GuestsUnknown. A daemon that rests is started by its socket.
     """
     try:
-        import libvirt  # noqa: PLC0415  # 40 ms that only usage is worth
+        import libvirt  # 40 ms that only usage is worth
     except ImportError as error:
         there = any(map(os.path.exists, _DAEMONS))
         raise GuestsUnknown(f"libvirt cannot be asked: {error} (install python3-libvirt)" if there else NO_LIBVIRT) from error
@@ -120,7 +120,7 @@ def domain_claims(xml: str, active: bool) -> Guests:
 
 
 def _parse(xml: str) -> Element:
-    from xml.etree.ElementTree import fromstring  # noqa: PLC0415  # only usage needs it
+    from xml.etree.ElementTree import fromstring  # only usage needs it
 
     return fromstring(xml)  # noqa: S314  # libvirt wrote it: no entities to fear
 

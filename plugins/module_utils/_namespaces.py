@@ -86,7 +86,7 @@ def _enter(path: str) -> None:
         if sys.version_info >= (3, 12):
             os.setns(fd, _CLONE_NEWNET)  # novm: the line above sees to it
         else:
-            import ctypes  # noqa: PLC0415  # rarely needed
+            import ctypes  # rarely needed
 
             if ctypes.CDLL(None, use_errno=True).setns(fd, _CLONE_NEWNET) != 0:
                 raise OSError(ctypes.get_errno(), f"setns {path}")

@@ -207,7 +207,7 @@ class Host:
         """Run `ansible …` or `ansible-playbook …` on this host; task, host, status and result of every task come back."""
         if self._runner is None:
             self._runner = self._enter(sys.executable, str(HERE / "ansible_runner.py"), str(self.folder), text=True,
-                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._runner.stdin and self._runner.stdout
         print(json.dumps(command), file=self._runner.stdin, flush=True)
         answer = self._runner.stdout.readline()

@@ -43,11 +43,12 @@ def require(packages: list[str]) -> None:
         raise CannotRunHere("needs root to install " + " ".join(missing))
     print("Installing missing packages with apt-get:", " ".join(missing), flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
-        try:
-            subprocess.run(["apt-get", "--quiet=2", *command], env=environment, check=True, stdin=subprocess.DEVNULL)
-        except subprocess.CalledProcessError as error:
-            raise CannotRunHere(f"needs the packages {' '.join(missing)}, and apt-get {command[0]} failed") from error
+    for words in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
+        command = ["apt-get", *words]
+        apt = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if apt.returncode != 0:
+            print(apt.stdout, apt.stderr, sep="")
+            raise CannotRunHere(f"needs {' '.join(missing)}, and apt-get {words[0]} failed")
 
 
 if __name__ == "__main__":

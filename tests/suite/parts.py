@@ -57,7 +57,9 @@ def _sanity(word: str) -> list[Step]:
     one = ["--test", word] if word else []
     command: list[str | Path] = ["ansible-test", "sanity", "--venv", "--python", "3.11", "--color", "no", "--junit", *one]
     reports = staging.COLLECTION / "tests/output/junit"
-    return [Step("ansible-test", command, staging.COLLECTION, reports, prepare=[staging.stage, staging.provide_pip])]
+    prepare = [staging.stage, staging.provide_pip]
+    # ansible-test itself passes over shell scripts in silence where shellcheck is missing.
+    return [Step("ansible-test", command, staging.COLLECTION, reports, packages=["shellcheck"], prepare=prepare)]
 
 
 def _pytest(title: str, folder: str, word: str, python: str | Path = sys.executable) -> Step:

@@ -18,9 +18,9 @@ COLLECTION = ROOT / ".cache/ansible_collections/vfpool/sriov"
 
 # Runs inside a fresh environment in place of the get-pip script, which would come from the internet.
 GET_PIP = """\
-import ensurepip, subprocess, sys
-ensurepip.bootstrap()
+import subprocess, sys
 pinned = [word for word in sys.argv[1:] if "==" in word]
+subprocess.check_call([sys.executable, "-m", "ensurepip"], stdout=subprocess.DEVNULL)
 subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *pinned])
 """
 
