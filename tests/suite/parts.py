@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class Step:
     root: bool = False
     packages: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
-    prepare: list[Callable[[], object]] = field(default_factory=list)
+    prepare: Sequence[Callable[[], object]] = ()
 
 
 def _lint(word: str) -> list[Step]:
