@@ -38,7 +38,7 @@ sanity: $(VENV_READY) ## ansible-test sanity, without an ignore entry
 units: $(VENV_READY) ## unit tests; one of them: make units T=ranges
 	@$(RUN) units $(if $(T),-k '$(T)')
 
-oldest: $(VENV_READY) $(OLDEST_READY) ## unit tests under the oldest supported ansible-core
+oldest: $(VENV_READY) $(OLDEST_READY) ## units and integration under the oldest supported ansible-core (root)
 	@$(RUN) oldest $(if $(T),-k '$(T)')
 
 integration: $(VENV_READY) ## tests against a real libvirtd (root); one of them: make integration T=expands

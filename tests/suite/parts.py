@@ -72,14 +72,15 @@ def _units(word: str) -> list[Step]:
     return [_pytest("pytest", "tests/unit", word)]
 
 
-def _oldest(word: str) -> list[Step]:
-    return [_pytest("pytest with ansible-core 2.16", "tests/unit", word, OLDEST_PYTHON)]
-
-
-def _integration(word: str) -> list[Step]:
-    step = _pytest("real libvirtd", "tests/integration", word)
+def _integration(word: str, title: str = "real libvirtd", python: str | Path = sys.executable) -> list[Step]:
+    step = _pytest(title, "tests/integration", word, python)
     step.root, step.packages = True, host_packages.listed(ROOT / "tests/integration/packages.txt")
     return [step]
+
+
+def _oldest(word: str) -> list[Step]:
+    units = _pytest("units with ansible-core 2.16", "tests/unit", word, OLDEST_PYTHON)
+    return [units, *_integration(word, "real libvirtd with ansible-core 2.16", OLDEST_PYTHON)]
 
 
 def _molecule(word: str) -> list[Step]:
