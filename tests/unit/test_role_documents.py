@@ -1,0 +1,67 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role says in its specification, its defaults, its README and its tasks is one and the same."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+COLLECTION = Path(__file__).resolve().parents[2]
+ROLE = COLLECTION / "roles/sriov_host"
+SPEC = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+# Each variable that passes options on, the module that takes them, and the tasks that call it.
+PASSED_ON = [
+    ("sriov_host_pfs", "sriov_pf", "pfs.yml"),
+    ("sriov_host_networks", "passthrough_network", "networks.yml"),
+]
+
+
+def options_of(module: str) -> dict[str, Any]:
+    """The documented options of a module, those of its documentation fragments included."""
+    plugins = "ansible_collections.vfpool.sriov.plugins"
+    documentation = yaml.safe_load(importlib.import_module(f"{plugins}.modules.{module}").DOCUMENTATION)
+    options = dict(documentation.get("options", {}))
+    for name in documentation["extends_documentation_fragment"]:
+        _, _, fragment, *section = name.split(".")
+        text = getattr(
+            importlib.import_module(f"{plugins}.doc_fragments.{fragment}").ModuleDocFragment, section[0].upper() if section else "DOCUMENTATION"
+        )
+        options.update(yaml.safe_load(text).get("options", {}))
+    return options
+
+
+def test_every_variable_has_the_default_that_its_specification_names() -> None:
+    defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
+    assert defaults == {name: option["default"] for name, option in SPEC.items()}
+
+
+def test_every_variable_stands_in_the_readme() -> None:
+    readme = (ROLE / "README.md").read_text()
+    assert [name for name in SPEC if f"| `{name}` |" not in readme] == []
+
+
+@pytest.mark.parametrize(("variable", "module", "_tasks"), PASSED_ON)
+def test_a_variable_takes_each_option_of_its_module_and_no_other(variable: str, module: str, _tasks: str) -> None:
+    assert sorted(SPEC[variable]["options"]) == sorted(options_of(module))
+
+
+@pytest.mark.parametrize(("variable", "module", "_tasks"), PASSED_ON)
+def test_a_variable_describes_an_option_as_its_module_does(variable: str, module: str, _tasks: str) -> None:
+    def shape(option: dict[str, Any]) -> tuple[Any, ...]:
+        choices = option.get("choices")
+        return option.get("type", "str"), sorted(choices) if choices else None, option.get("required", False), option.get("elements")
+
+    theirs = options_of(module)
+    assert {name: shape(option) for name, option in SPEC[variable]["options"].items()} == {name: shape(theirs[name]) for name in theirs}
+
+
+@pytest.mark.parametrize(("_variable", "module", "tasks"), PASSED_ON)
+def test_the_tasks_pass_every_option_on(_variable: str, module: str, tasks: str) -> None:
+    (call,) = [task[f"vfpool.sriov.{module}"] for task in yaml.safe_load((ROLE / "tasks" / tasks).read_text()) if f"vfpool.sriov.{module}" in task]
+    assert sorted(call) == sorted(options_of(module))
