@@ -12,12 +12,21 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import Run
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import read_pfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._pool import pool_vfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import parse_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf, select_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
-__all__ = ["host_pfs", "pool_of_pf"]
+__all__ = ["NotYet", "host_pfs", "pool_of_pf"]
 
 _IFF_UP = 0x1  # linux/if.h
+
+
+class NotYet(SriovError):
+    """What an earlier task of the same play may bring about, and in check mode has not; ``pool`` is None while it cannot be told."""
+
+    def __init__(self, message: str, pool: dict[str, Any] | None) -> None:
+        super().__init__(message)
+        self.pool = pool
 
 
 def host_pfs(selector: str | None, run: Run, sysfs: Sysfs) -> list[dict[str, Any]]:
@@ -32,28 +41,37 @@ def host_pfs(selector: str | None, run: Run, sysfs: Sysfs) -> list[dict[str, Any
 def pool_of_pf(options: dict[str, Any], pfs: list[dict[str, Any]], sysfs: Sysfs) -> dict[str, Any]:
     """The pool, as ``_network_xml.render`` takes it, that the options `pf`, `vfs` and `mode` mean.
 
-    Raises SriovError, in place of libvirt's one sentence for all of these, when there is no such PF, when it has no VFs or none that the
-    mode could hand out, and when it is down, for then no guest starts.
+    Raises SriovError, in place of libvirt's one sentence for all of these, when there is no such PF, when it has no VFs (NotYet) or none that
+    the mode could hand out, and when it is down (NotYet), for then no guest starts.
     """
     pf = _select(options["pf"], pfs, sysfs)
     mode = options["mode"] or "passthrough"
     said = describe_pf(pf)
     if pf["name"] is None:
         raise SriovError(f"The PF {said} has no network interface, and libvirt finds a PF by its interface alone: list its VFs with addresses or interfaces.")
+    implicit = {"pf": pf["name"]} if options["vfs"] is None else None
     if not pf["vfs"]:
-        raise SriovError(f"The PF {said} has no VFs: make some with vfpool.sriov.sriov_pf, num_vfs (it can have {pf['total_vfs']}).")
+        raise NotYet(f"The PF {said} has no VFs: make some with vfpool.sriov.sriov_pf, num_vfs (it can have {pf['total_vfs']}).", implicit)
     by = "pci_address" if mode == "hostdev" else "name"
-    members = [vf[by] for vf in pool_vfs(pf, options["vfs"])]
+    members = [vf[by] for vf in _chosen(pf, options["vfs"])]
     if not any(members):
         raise SriovError(
             f"None of the {len(members)} VFs of PF {said} has a network interface, and mode {mode} hands out interfaces: "
             "bind their network driver (drivers_autoprobe of vfpool.sriov.sriov_pf), or use mode hostdev."
         )
+    pool = implicit or {"addresses" if mode == "hostdev" else "interfaces": [member for member in members if member]}
     if _is_down(pf["name"], sysfs):
-        raise SriovError(f"The PF {said} is down, and no guest can start from its pool: bring it up with vfpool.sriov.sriov_pf, link=up.")
-    if options["vfs"] is None:
-        return {"pf": pf["name"]}
-    return {"addresses" if mode == "hostdev" else "interfaces": [member for member in members if member]}
+        raise NotYet(f"The PF {said} is down, and no guest can start from its pool: bring it up with vfpool.sriov.sriov_pf, link=up.", pool)
+    return pool
+
+
+def _chosen(pf: dict[str, Any], vfs: str | None) -> list[dict[str, Any]]:
+    try:
+        return pool_vfs(pf, vfs)
+    except SriovError as error:
+        if vfs is not None and parse_ranges(vfs)[-1] < (pf["total_vfs"] or 0):
+            raise NotYet(str(error), None) from error
+        raise
 
 
 def _select(selector: str, pfs: list[dict[str, Any]], sysfs: Sysfs) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import conne
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import Run
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import definition
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import host_pfs, pool_of_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, host_pfs, pool_of_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_plan import plan_absent, plan_present
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import network_text, parse_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network, report
@@ -28,7 +28,15 @@ def bring_to_state(options: dict[str, Any], check: bool, run: Run, warn: Callabl
     pool = None
     if options["state"] != "absent":
         # Options are judged before libvirt is asked, so that a mistake is told even where no daemon runs.
-        pool = _pool(options, run, sysfs)
+        try:
+            pool = _pool(options, run, sysfs)
+        except NotYet as error:
+            if not check or options["state"] == "rendered":
+                raise
+            warn(f"{error} In check mode an earlier task may only have planned that, so what is shown here is what follows it.")
+            pool = error.pool
+            if pool is None:
+                return {"changed": True, "actions": [f"bring the network {options['name']} to its state, once its VFs are there"]}
         rendered = definition(options, pool)
         if options["state"] == "rendered":
             return {"changed": False, "xml": network_text(rendered)}
