@@ -80,7 +80,7 @@ class Host:
 
     def run(self, *command: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command inside and wait for it; with `check`, failure is an AssertionError that shows what it said."""
-        process = self._enter(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = self._enter(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="backslashreplace")
         output, errors = process.communicate(stdin)
         assert process.returncode == 0 or not check, f"{' '.join(command)} ended with {process.returncode}: {errors or output}"
         return subprocess.CompletedProcess(command, process.returncode, output, errors)
@@ -123,11 +123,14 @@ class Host:
     def sighup(self) -> None:
         """Make the daemon reload its configuration, and wait until it did."""
         assert self._libvirtd
-        seen = self.log.read_text(errors="replace").count("Reloading configuration on SIGHUP")
+        daemon = Path(f"/proc/{_child(self._libvirtd.pid)}")
+        said = self._reloads()
         self.send(self._libvirtd, signal.SIGHUP)
-        while self.log.read_text(errors="replace").count("Reloading configuration on SIGHUP") == seen:
+        while self._reloads() == said or "daemon-reload" in {thread.read_text().strip() for thread in daemon.glob("task/*/comm")}:
             time.sleep(0.005)
-        self.virsh("version")
+
+    def _reloads(self) -> int:
+        return self.log.read_text(errors="replace").count("Reloading configuration on SIGHUP")
 
     def virsh(self, command: str, *arguments: str, stdin: str | None = None) -> str:
         """What a virsh command prints: `virsh("net-dumpxml n --inactive")`; an XML document goes in as /dev/stdin."""
@@ -150,6 +153,14 @@ class Host:
         """The network's live XML or its inactive one, parsed."""
         return ElementTree.fromstring(self.virsh(f"net-dumpxml {network}{' --inactive' if inactive else ''}"))
 
+    def members(self, network: str, inactive: bool = False) -> list[str]:
+        """The devices of a network's pool, in its order: interface names or PCI addresses."""
+        return [_member(element) for element in self.xml(network, inactive).find("forward") or () if element.tag != "pf"]
+
+    def connections(self, network: str) -> dict[str, int]:
+        """How many guests libvirt believes to hold each member; members of none are left out, as in the live XML."""
+        return {_member(element): int(element.get("connections", "")) for element in self.xml(network).findall("forward/*[@connections]")}
+
     def port_create(self, network: str, owner: str = "guest", *, mac: str = "52:54:00:00:00:01", port: str | None = None,
                     owner_uuid: str | None = None) -> dict[str, str | None]:
         """Take a lease as the start of a guest does; see `port` for what comes back."""
@@ -162,10 +173,8 @@ class Host:
     def port(self, network: str, port: str) -> dict[str, str | None]:
         """One lease: port (UUID), owner, owner_uuid, mac, member (interface name or PCI address)."""
         xml = ElementTree.fromstring(self.virsh(f"net-port-dumpxml {network} {port}"))
-        plug = xml.find("plug")
-        address = xml.find("plug/address")
-        member = None if plug is None else plug.get("dev") if address is None else "{}:{}:{}.{}".format(
-            *(address.get(part, "")[2:] for part in ("domain", "bus", "slot", "function")))
+        plug, address = xml.find("plug"), xml.find("plug/address")
+        member = None if plug is None else _member(plug if address is None else address)
         mac = xml.find("mac")
         return {"port": port, "owner": xml.findtext("owner/name"), "owner_uuid": xml.findtext("owner/uuid"), "member": member,
                 "mac": None if mac is None else mac.get("address")}
@@ -214,6 +223,18 @@ class Host:
         assert answer, "The runner of Ansible is gone: see its own words above."
         results: list[dict[str, Any]] = json.loads(answer)
         return results
+
+
+def network(forward: str = "<pf dev='enp1s0'/>", *, mode: str = "passthrough", name: str = "pool", rest: str = "") -> str:
+    """A network document: the pool inside of `<forward>`, and what follows it."""
+    return f"<network><name>{name}</name><forward mode='{mode}'>{forward}</forward>{rest}</network>"
+
+
+def _member(element: ElementTree.Element) -> str:
+    if "dev" in element.attrib:
+        return element.attrib["dev"]
+    domain, bus, slot, function = (int(element.attrib[part], 16) for part in ("domain", "bus", "slot", "function"))
+    return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
 
 
 def _child(pid: int) -> int:

@@ -23,7 +23,7 @@ renew() {
     # This machine's own libvirt, if it has one, is none of this host's business.
     rm -rf /etc/libvirt /var/lib/libvirt/* /var/cache/libvirt/*
     mkdir /etc/libvirt
-    printf '%s\n' 'auth_unix_ro = "none"' 'auth_unix_rw = "none"' >/etc/libvirt/libvirtd.conf
+    printf '%s\n' 'auth_unix_ro = "none"' 'auth_unix_rw = "none"' 'log_filters = "2:daemon 3:*"' 'log_outputs = "1:stderr"' >/etc/libvirt/libvirtd.conf
     # The QEMU driver, which gives qemu:///system its name, wants the accounts of libvirt-daemon-system.
     grep -q '^libvirt-qemu:' /etc/passwd || echo 'libvirt-qemu:x:64055:106::/var/lib/libvirt:/usr/sbin/nologin' >>/etc/passwd
     grep -q '^kvm:' /etc/group || echo 'kvm:x:106:' >>/etc/group
