@@ -9,18 +9,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._holders import describe_holder
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 
-__all__ = ["affected", "refuse_if_in_use"]
-
-_KINDS = {
-    "libvirt_port": "guest {name}",
-    "libvirt_domain": "guest {name}",
-    "macvtap": "macvtap device {name}",
-    "vfio": "process {name}",
-    "netns": "network namespace {name}",
-}
+__all__ = ["affected", "refuse_if_in_use", "refuse_if_open"]
 
 
 def affected(pf: dict[str, Any], indices: Iterable[int]) -> list[dict[str, Any]]:
@@ -39,7 +32,7 @@ def refuse_if_in_use(pf: dict[str, Any], indices: Iterable[int], change: str, re
     unknown = [vf["index"] for vf in pf["vfs"] if vf["index"] in lost and vf["used_by"] is None]
     if not holders and not unknown:
         return
-    parts = [f"VF {holder['vf']} is held by {_words(holder)}" for holder in holders]
+    parts = [f"VF {holder['vf']} is held by {describe_holder(holder)}" for holder in holders]
     if unknown:
         why = f" ({'; '.join(reasons)})" if reasons else ""
         parts.append(f"whether VF {format_ranges(unknown)} is in use is not known{why}")
@@ -49,6 +42,14 @@ def refuse_if_in_use(pf: dict[str, Any], indices: Iterable[int], change: str, re
     )
 
 
-def _words(holder: dict[str, Any]) -> str:
-    words = _KINDS.get(holder["kind"], holder["kind"] + " {name}").format(name=holder["name"] or holder["uuid"] or "of unknown name")
-    return f"{words} (network {holder['network']})" if holder["network"] else words
+def refuse_if_open(pf: dict[str, Any], indices: Iterable[int]) -> None:
+    """Raise SriovError when a process has one of the VFs open by VFIO: no force takes it from there.
+
+    The kernel asks the process to let go and waits for ever, and meanwhile nothing can read the PF's number of VFs.
+    """
+    lost = set(indices)
+    vfio = {vf["index"] for vf in pf["vfs"] if vf["index"] in lost and (vf["driver"] or "").startswith("vfio")}
+    holders = [holder for holder in affected(pf, vfio) if holder["active"]]
+    if holders:
+        held = ", ".join(f"VF {holder['vf']} of {describe_pf(pf)} is open in {describe_holder(holder)}" for holder in holders)
+        raise SriovError(f"{held}, and the kernel takes a VF from nobody who has it open by VFIO: stop or detach it there first.", affected=holders)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import affected, refuse_if_in_use
+from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import affected, refuse_if_in_use, refuse_if_open
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
@@ -69,6 +69,7 @@ class PfPlan:
             lost = [vf["index"] for vf in self._pf["vfs"]]
             if on_in_use == "fail":
                 refuse_if_in_use(self._pf, lost, f"change the number of VFs from {now} to {wanted}", unknown_use)
+            refuse_if_open(self._pf, lost)
             self.affected = affected(self._pf, lost)
             self.plan.add(f"destroy VF {format_ranges(range(now))} of {self._name}", kernel.destroy_vfs, partial(kernel.put_vfs_back, now))
         if wanted:

@@ -50,7 +50,8 @@ options:
     description:
       - What to do when someone holds a VF that would be destroyed.
       - V(fail) names each holder and changes nothing. A VF whose use could not be found out counts as held.
-      - V(force) takes the VF away; RV(affected) tells from whom.
+      - V(force) takes the VF away; RV(affected) tells from whom. Not even V(force) takes a VF that a process has open by VFIO,
+        because the kernel waits for that process without end.
     type: str
     choices: [fail, force]
     default: fail
@@ -129,6 +130,10 @@ affected:
       description: The libvirt network whose pool the VF was taken from.
       type: str
       sample: sriov
+    active:
+      description: Whether it holds the VF now; V(false) for a guest that is not running but defined with the VF.
+      type: bool
+      sample: true
 diff:
   description: What is declared, before and after, as YAML.
   returned: in diff mode
