@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A kernel and a udev on a sysfs tree, for the refusals that no emulated card can produce.
+
+What stands outside the code is replaced here and nothing else: the write to a sysfs file, the command ip, pyudev.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
+from ansible_collections.vfpool.sriov.tests.sysfs_tree import PF, Tree
+
+__all__ = ["RecordedKernel"]
+
+
+class RecordedKernel:
+    """One host with one PF, enp1s0, whose VFs come and go as written.
+
+    ``refusals`` maps what is written, as ``"sriov_numvfs=4"``, or an ``ip`` command, to the error that it gets.
+    ``makes`` is the most VFs that the card makes whatever it is asked for. ``silent`` VFs are never reported by udev.
+    """
+
+    def __init__(self, tree: Tree, monkeypatch: pytest.MonkeyPatch, vfs: int = 0, total: int = 8) -> None:
+        self.pf: PF = tree.pf("enp1s0", "0000:01:00.0", vfs=vfs, total=total)
+        self.tree, self.sysfs = tree, Sysfs(str(tree.root))
+        self.refusals: dict[str, Any] = {}
+        self.makes = total
+        self.silent: set[int] = set()
+        self.log: list[str] = []
+        self._at_work = False  # the tree writes its files with the same system call
+        self._really_write = os.write
+        monkeypatch.setattr(os, "write", self._write)
+        monkeypatch.setitem(sys.modules, "pyudev", self._pyudev())
+
+    def read(self) -> dict[str, Any]:
+        """The PF as the facts have it, with every VF free."""
+        (pf,) = gather(None, frozenset(("min", "config")), self.run, self.sysfs)["pfs"]
+        for vf in pf["vfs"]:
+            vf["used_by"] = []
+        return pf
+
+    def run(self, command: list[str]) -> tuple[int, str, str]:
+        """In place of AnsibleModule.run_command."""
+        line = " ".join(command)
+        if line == "ip -json -details link show dev enp1s0":
+            return 0, '[{"ifname": "enp1s0", "address": "52:54:00:00:00:02", "min_mtu": 68, "max_mtu": 9216, "vfinfo_list": []}]', ""
+        self.log.append(line)
+        if line in self.refusals:
+            return 2, "", self.refusals[line]
+        if command[:5] == ["ip", "link", "set", "dev", "enp1s0"]:
+            self._set_link(command[5:])
+        return 0, "", ""
+
+    def _set_link(self, words: list[str]) -> None:
+        folder = Path(self.pf.net, "enp1s0")
+        if words in (["up"], ["down"]):
+            (folder / "flags").write_text("0x1003\n" if words == ["up"] else "0x1002\n", encoding="ascii")
+        elif words[0] == "mtu":
+            (folder / "mtu").write_text(words[1] + "\n", encoding="ascii")
+
+    def _write(self, fd: int, content: bytes) -> int:
+        path = Path(os.readlink(f"/proc/self/fd/{fd}"))
+        if self._at_work or path.parent != Path(self.pf.path).resolve():
+            return self._really_write(fd, content)
+        entry = f"{path.name}={content.decode()}"
+        self.log.append(entry)
+        if entry in self.refusals:
+            raise OSError(self.refusals[entry], os.strerror(self.refusals[entry]))
+        if path.name == "sriov_numvfs":
+            self._at_work = True
+            self.pf.resize(min(int(content), self.makes))
+            self._at_work = False
+        else:
+            path.write_bytes(content)
+        return len(content)
+
+    def _pyudev(self) -> types.SimpleNamespace:
+        class DeviceNotFoundError(Exception):
+            pass
+
+        def from_name(_context: object, subsystem: str, name: str) -> types.SimpleNamespace:
+            folder = self.tree.root / ("bus/pci/devices" if subsystem == "pci" else "class/net") / name
+            if not folder.exists():
+                raise DeviceNotFoundError
+            return types.SimpleNamespace(is_initialized=subsystem == "pci" or not any(name.endswith(f"v{index}") for index in self.silent))
+
+        monitor = types.SimpleNamespace(
+            filter_by=lambda _subsystem: None, set_receive_buffer_size=lambda _size: None, start=lambda: None, poll=lambda _timeout: None
+        )
+        return types.SimpleNamespace(
+            Context=lambda: None,
+            Monitor=types.SimpleNamespace(from_netlink=lambda _context, source: monitor),
+            Devices=types.SimpleNamespace(from_name=from_name),
+            DeviceNotFoundError=DeviceNotFoundError,
+        )

@@ -1,0 +1,173 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+import pytest
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf_plan import PfPlan
+from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
+from ansible_collections.vfpool.sriov.tests.unit.recorded_kernel import RecordedKernel
+
+GUEST = {"kind": "libvirt_port", "name": "web1", "uuid": "1", "network": "fast", "active": True}
+ASSIGNED = {"kind": "libvirt_domain", "name": "db1", "uuid": "2", "network": None, "active": True}
+NAMESPACE = {"kind": "netns", "name": "blue", "uuid": None, "network": None, "active": True}
+
+
+@pytest.fixture
+def kernel(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> RecordedKernel:
+    return RecordedKernel(tree, monkeypatch, vfs=3)
+
+
+def plan(kernel: RecordedKernel, pf: dict[str, Any] | None = None, **wish: Any) -> PfPlan:
+    nothing = dict.fromkeys(("num_vfs", "drivers_autoprobe", "link", "mtu"))
+    pf = pf or kernel.read()
+    return PfPlan(pf, {**nothing, "on_in_use": "fail", **wish}, PfKernel(pf, kernel.run, 0, kernel.sysfs))
+
+
+def refusal(kernel: RecordedKernel, pf: dict[str, Any] | None = None, **wish: Any) -> str:
+    with pytest.raises(SriovError) as caught:
+        plan(kernel, pf, **wish)
+    assert kernel.log == []
+    return str(caught.value)
+
+
+def failure(kernel: RecordedKernel, **wish: Any) -> str:
+    with pytest.raises(SriovError) as caught:
+        plan(kernel, **wish).plan.apply()
+    return str(caught.value)
+
+
+def test_a_new_number_of_vfs_passes_through_zero(kernel: RecordedKernel) -> None:
+    wish = plan(kernel, num_vfs="5")
+    assert wish.plan.actions == ["destroy VF 0-2 of enp1s0 (0000:01:00.0)", "make 5 VFs on enp1s0 (0000:01:00.0)"]
+    assert kernel.log == []
+    wish.plan.apply()
+    assert kernel.log == ["sriov_numvfs=0", "sriov_numvfs=5"]
+    assert [vf["name"] for vf in kernel.read()["vfs"]] == [f"enp1s0v{index}" for index in range(5)]
+
+
+def test_the_first_vfs_of_a_pf_need_no_zero_and_the_last_leave_none(kernel: RecordedKernel) -> None:
+    plan(kernel, num_vfs="0").plan.apply()
+    plan(kernel, num_vfs="2").plan.apply()
+    assert kernel.log == ["sriov_numvfs=0", "sriov_numvfs=2"]
+
+
+def test_max_means_as_many_as_the_card_has(kernel: RecordedKernel) -> None:
+    assert plan(kernel, num_vfs="max").after == {"num_vfs": 8}
+
+
+def test_what_is_already_so_is_no_change(kernel: RecordedKernel) -> None:
+    wish = plan(kernel, num_vfs="3", link="up", mtu=1500, drivers_autoprobe=True)
+    assert (wish.plan.changed, wish.plan.actions) == (False, [])
+    assert wish.diff["before"] == wish.diff["after"]
+
+
+def test_the_steps_come_in_the_order_that_the_kernel_needs(kernel: RecordedKernel) -> None:
+    plan(kernel, num_vfs="4", link="down", mtu=9000, drivers_autoprobe=False).plan.apply()
+    assert kernel.log == ["sriov_drivers_autoprobe=0", "ip link set dev enp1s0 mtu 9000", "sriov_numvfs=0", "sriov_numvfs=4", "ip link set dev enp1s0 down"]
+
+
+def test_the_diff_shows_what_is_declared_and_nothing_else(kernel: RecordedKernel) -> None:
+    diff = plan(kernel, num_vfs="4", link="up").diff
+    assert diff["before"] == "num_vfs: 3\nlink: up\n"
+    assert diff["after"] == "num_vfs: 4\nlink: up\n"
+
+
+@pytest.mark.parametrize(
+    ("num_vfs", "sentence"),
+    [
+        ("9", "num_vfs 9 is more than enp1s0 (0000:01:00.0) has: write 8 or less, or max."),
+        ("-1", "num_vfs '-1' is no number of VFs: write 0 to 8, or max."),
+        ("many", "num_vfs 'many' is no number of VFs: write 0 to 8, or max."),
+        ("1.5", "num_vfs '1.5' is no number of VFs: write 0 to 8, or max."),
+    ],
+)
+def test_a_number_that_the_card_cannot_have_is_refused_before_anything_is_written(kernel: RecordedKernel, num_vfs: str, sentence: str) -> None:
+    assert refusal(kernel, num_vfs=num_vfs) == sentence
+
+
+def test_each_holder_of_a_vf_is_named_before_anything_is_written(kernel: RecordedKernel) -> None:
+    pf = kernel.read()
+    pf["vfs"][0]["used_by"], pf["vfs"][2]["used_by"] = [GUEST], [NAMESPACE]
+    assert refusal(kernel, pf, num_vfs="4") == (
+        "To change the number of VFs from 3 to 4 takes VF 0-2 of enp1s0 (0000:01:00.0) away, but VF 0 is held by guest web1 (network fast), "
+        "VF 2 is held by network namespace blue: free them first, or say on_in_use: force."
+    )
+
+
+def test_a_vf_whose_use_is_not_known_counts_as_held(kernel: RecordedKernel) -> None:
+    pf = kernel.read()
+    pf["vfs"][1]["used_by"] = None
+    assert "whether VF 1 is in use is not known" in refusal(kernel, pf, num_vfs="0")
+
+
+def test_force_goes_on_and_reports_from_whom_vfs_are_taken(kernel: RecordedKernel) -> None:
+    pf = kernel.read()
+    pf["vfs"][0]["used_by"], pf["vfs"][1]["used_by"] = [GUEST], None
+    assert plan(kernel, pf, num_vfs="4", on_in_use="force").affected == [{"vf": 0, **GUEST}]
+
+
+def test_not_even_force_takes_a_vf_that_is_open_by_vfio(kernel: RecordedKernel) -> None:
+    kernel.pf.vf(1).bound_to("vfio-pci")
+    pf = kernel.read()
+    pf["vfs"][1]["used_by"] = [ASSIGNED]
+    assert refusal(kernel, pf, num_vfs="4", on_in_use="force") == (
+        "VF 1 of enp1s0 (0000:01:00.0) is open in guest db1, and the kernel takes a VF from nobody who has it open by VFIO: stop or detach it there first."
+    )
+
+
+def test_holders_are_left_in_peace_when_the_number_stays(kernel: RecordedKernel) -> None:
+    pf = kernel.read()
+    pf["vfs"][0]["used_by"] = [GUEST]
+    assert plan(kernel, pf, num_vfs="3", link="down").affected == []
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (errno.ENOMEM, "(Cannot allocate memory): the firmware left no room for them"),
+        (errno.ERANGE, "(Numerical result out of range): the card or its firmware has fewer"),
+        (errno.ENOENT, "(No such file or directory): the PF has no driver, or one that makes no VFs"),
+        (errno.ENOSPC, "(No space left on device): see journalctl -k"),
+    ],
+)
+def test_a_number_that_the_kernel_refuses_is_explained_and_the_old_vfs_come_back(kernel: RecordedKernel, code: int, words: str) -> None:
+    kernel.refusals["sriov_numvfs=8"] = code
+    message = failure(kernel, num_vfs="max", mtu=9000)
+    assert message.startswith(f"enp1s0 (0000:01:00.0) refuses to make 8 VFs {words}")
+    assert "Undone: make 8 VFs" in message
+    assert (kernel.read()["num_vfs"], kernel.read()["mtu"]) == (3, 1500)
+
+
+def test_fewer_vfs_than_asked_for_are_noticed_and_undone(kernel: RecordedKernel) -> None:
+    kernel.makes = 6
+    assert failure(kernel, num_vfs="8").startswith("enp1s0 (0000:01:00.0) made 6 of 8 VFs: ask for 6, or give the card more room in the BIOS")
+    assert kernel.read()["num_vfs"] == 3
+
+
+def test_a_vf_whose_interface_never_comes_is_named_and_undone(kernel: RecordedKernel) -> None:
+    kernel.silent = {4}
+    message = failure(kernel, num_vfs="5")
+    assert message.startswith(
+        "After 0 s these VFs of 0000:01:00.0 are not ready: VF 4 (0000:01:11.0, driver igbvf, interface enp1s0v4, udev's last word: none)"
+    )
+    assert kernel.read()["num_vfs"] == 3
+
+
+def test_a_refused_link_setting_puts_everything_back(kernel: RecordedKernel) -> None:
+    kernel.refusals["ip link set dev enp1s0 down"] = "RTNETLINK answers: Device or resource busy\n"
+    message = failure(kernel, num_vfs="4", drivers_autoprobe=False, link="down")
+    assert message.startswith("enp1s0 (0000:01:00.0) refuses link down: Device or resource busy. Undone: ")
+    assert (kernel.read()["num_vfs"], kernel.read()["drivers_autoprobe"]) == (3, True)
+
+
+def test_a_pf_without_an_interface_has_no_link_to_set(tree: Tree, kernel: RecordedKernel) -> None:
+    pf = {**kernel.read(), "name": None, "pci_address": "0000:05:00.0"}
+    tree.pf(None, "0000:05:00.0", vfs=1)
+    assert refusal(kernel, pf, link="up", mtu=9000).startswith("0000:05:00.0 has no network interface, so link and mtu cannot be set")
