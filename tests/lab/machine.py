@@ -53,7 +53,7 @@ Host {name}
 
 INVENTORY = """\
 ---
-all:
+lab:
   hosts:
     {name}:
       ansible_ssh_common_args: -F {folder}/ssh_config
