@@ -5,35 +5,18 @@
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-COLLECTION = Path(__file__).resolve().parents[2]
-ROLE = COLLECTION / "roles/sriov_host"
-SPEC = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+from ansible_collections.vfpool.sriov.tests.unit.documented import ROLE, SPEC, options_of
+
 # Each variable that passes options on, the module that takes them, and the tasks that call it.
 PASSED_ON = [
     ("sriov_host_pfs", "sriov_pf", "pfs.yml"),
     ("sriov_host_networks", "passthrough_network", "networks.yml"),
 ]
-
-
-def options_of(module: str) -> dict[str, Any]:
-    """The documented options of a module, those of its documentation fragments included."""
-    plugins = "ansible_collections.vfpool.sriov.plugins"
-    documentation = yaml.safe_load(importlib.import_module(f"{plugins}.modules.{module}").DOCUMENTATION)
-    options = dict(documentation.get("options", {}))
-    for name in documentation["extends_documentation_fragment"]:
-        _, _, fragment, *section = name.split(".")
-        text = getattr(
-            importlib.import_module(f"{plugins}.doc_fragments.{fragment}").ModuleDocFragment, section[0].upper() if section else "DOCUMENTATION"
-        )
-        options.update(yaml.safe_load(text).get("options", {}))
-    return options
 
 
 def test_every_variable_has_the_default_that_its_specification_names() -> None:
