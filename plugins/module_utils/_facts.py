@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._devlink import DevlinkUnreadable, eswitch_mode
+from ansible_collections.vfpool.sriov.plugins.module_utils._hardware_names import HardwareNames, NamesUnknown
 from ansible_collections.vfpool.sriov.plugins.module_utils._holders import add_holders
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import LinkUnreadable, Run, read_link, read_links, vf_configs
-from ansible_collections.vfpool.sriov.plugins.module_utils._pf import read_pfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links, LinkUnreadable, Run, read_link, read_links, vf_configs
+from ansible_collections.vfpool.sriov.plugins.module_utils._msix import msix_count
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs, read_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import select_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
@@ -19,58 +22,108 @@ _ALL = frozenset(("min", "config", "usage"))
 
 
 def subsets(asked: list[str]) -> frozenset[str]:
-    """The subsets that ``gather_subset`` means: ``!x`` subtracts x, from everything when nothing else is asked for."""
-    wanted = {name for name in asked if not name.startswith("!")}
-    unwanted = {name[1:] for name in asked if name.startswith("!")}
-    chosen = _ALL if "all" in wanted or not wanted else frozenset(wanted)
-    chosen -= _ALL if "all" in unwanted else unwanted
-    return chosen | {"min"}
+    """The subsets that ``gather_subset`` means: ``!x`` subtracts x, from everything when nothing is asked for, and what is named wins."""
+    named = frozenset(name for name in asked if name in _ALL)
+    chosen = _ALL if "all" in asked or not named else named
+    unwanted = _ALL if "!all" in asked else frozenset(name[1:] for name in asked if name.startswith("!"))
+    return chosen - (unwanted - named) | {"min"}
 
 
 def gather(selectors: list[str] | None, wanted: frozenset[str], run: Run, sysfs: Sysfs | None = None) -> dict[str, Any]:
     """``ansible_facts['sriov']``: the PFs that ``selectors`` mean (all when None), and what could not be read.
 
-    Raises SriovError for a selector that fits no PF or two.
+    Raises SriovError for a selector that fits no PF or two. A host without PFs costs no process.
     """
     incomplete = Incomplete()
     sysfs = sysfs or Sysfs()
-    pfs = read_pfs(sysfs, incomplete)
-    for pf in pfs:
-        _add_link(pf, "config" in wanted, run, incomplete)
+    pfs = find_pfs(sysfs, incomplete)
+    links = _read_links(pfs, run, incomplete)
     if selectors is not None:
-        chosen = [select_pf(selector, pfs)["pci_address"] for selector in selectors]
-        pfs = [pf for pf in pfs if pf["pci_address"] in chosen]
-        incomplete.entries = [entry for entry in incomplete.entries if entry["pf"] is None or entry["pf"] in chosen]
+        addresses = [select_pf(selector, pfs)["pci_address"] for selector in selectors]
+        pfs = [pf for pf in pfs if pf["pci_address"] in addresses]
+    for pf in pfs:
+        read_vfs(pf, sysfs, incomplete)
+    if "config" in wanted:
+        _add_config(pfs, links, run, sysfs, incomplete)
     if "usage" in wanted:
-        add_holders(pfs, _all_links(run), sysfs, incomplete)
-    return {"pfs": pfs, "incomplete": incomplete.entries}
+        add_holders(pfs, links, sysfs, incomplete)
+    chosen = {pf["pci_address"] for pf in pfs} | {None}
+    return {"pfs": pfs, "incomplete": [entry for entry in incomplete.entries() if entry["pf"] in chosen]}
 
 
-def _all_links(run: Run) -> list[dict[str, Any]] | None:
+def _read_links(pfs: list[dict[str, Any]], run: Run, incomplete: Incomplete) -> Links | None:
+    """The host's interfaces, if any PF is there to ask for; the PFs' `altnames` come from them."""
+    links, reason = None, ""
+    if pfs:
+        try:
+            links = read_links(run)
+        except LinkUnreadable as error:
+            reason = str(error)
+    for pf in pfs:
+        if pf["name"] is None:
+            pf["altnames"] = []
+        elif links and pf["name"] in links.by_name:
+            pf["altnames"] = links.by_name[pf["name"]].get("altnames", [])
+        else:
+            incomplete.note("altnames", pf["pci_address"], reason or f"ip names no interface {pf['name']}")
+    return links
+
+
+def _add_config(pfs: list[dict[str, Any]], links: Links | None, run: Run, sysfs: Sysfs, incomplete: Incomplete) -> None:
+    """What is configured rather than found: VF configuration, MSI-X vectors, the switch's mode; and the words for vendor and model."""
+    names = _hardware_names(pfs, incomplete)
+    for pf in pfs:
+        address = pf["pci_address"]
+        _add_vf_configs(pf, links, run, incomplete)
+        for vf in pf["vfs"]:
+            if vf["pci_address"] is not None:
+                try:
+                    vf["msix_count"] = msix_count(f"{sysfs.root}/bus/pci/devices/{vf['pci_address']}/config")
+                except OSError as error:
+                    incomplete.note("msix_count", address, f"config cannot be read: {error.strerror}", vf["index"])
+        try:
+            pf["eswitch_mode"] = eswitch_mode(address, run)
+        except DevlinkUnreadable as error:
+            incomplete.note("eswitch_mode", address, str(error))
+        if names:
+            try:
+                pf["vendor"], pf["model"] = names.of(address)
+            except NamesUnknown as error:
+                incomplete.note("vendor", address, str(error))
+                incomplete.note("model", address, str(error))
+
+
+def _hardware_names(pfs: list[dict[str, Any]], incomplete: Incomplete) -> HardwareNames | None:
     try:
-        return read_links(run)
-    except LinkUnreadable:
+        return HardwareNames() if pfs else None
+    except NamesUnknown as error:
+        incomplete.note("vendor", None, str(error))
+        incomplete.note("model", None, str(error))
         return None
 
 
-def _add_link(pf: dict[str, Any], config: bool, run: Run, incomplete: Incomplete) -> None:
-    if pf["name"] is None:
-        if config and pf["vfs"]:
-            incomplete.note("config", pf["pci_address"], "the PF has no network interface, and rtnetlink gives VF configuration through that alone")
+def _add_vf_configs(pf: dict[str, Any], links: Links | None, run: Run, incomplete: Incomplete) -> None:
+    if not pf["vfs"]:
         return
+    configs: dict[int, dict[str, Any]] = {}
     try:
-        link = read_link(pf["name"], run)
+        configs = vf_configs(_link_of(pf, links, run))
+        reason = (
+            f"rtnetlink's list has {len(configs)} of {len(pf['vfs'])} VFs: the kernel cuts it at 64 KiB, or VFs are just being made"
+            if configs
+            else f"the driver {pf['driver']} gives rtnetlink no VF configuration"
+        )
     except LinkUnreadable as error:
-        for part in ("altnames", "permanent_mac") + (("config",) if config else ()):
-            incomplete.note(part, pf["pci_address"], str(error))
-        return
-    pf["altnames"] = link.get("altnames", [])
-    # The kernel's answer names the permanent address only where it differs from the present one.
-    pf["permanent_mac"] = link.get("permaddr", link.get("address"))
-    if config:
-        configs = vf_configs(link)
-        for vf in pf["vfs"]:
-            vf["config"] = configs.get(vf["index"])
-        if len(configs) < len(pf["vfs"]):
-            reason = f"rtnetlink gave the configuration of {len(configs)} of {len(pf['vfs'])} VFs"
-            incomplete.note("config", pf["pci_address"], reason)
+        reason = str(error)
+    for vf in pf["vfs"]:
+        vf["config"] = configs.get(vf["index"])
+        if vf["config"] is None:
+            incomplete.note("config", pf["pci_address"], reason, vf["index"])
+
+
+def _link_of(pf: dict[str, Any], links: Links | None, run: Run) -> dict[str, Any]:
+    if pf["name"] is None:
+        raise LinkUnreadable("the PF has no network interface, and rtnetlink gives VF configuration through that alone")
+    if links and links.with_vfs and pf["name"] in links.by_name:
+        return links.by_name[pf["name"]]
+    return read_link(pf["name"], run)

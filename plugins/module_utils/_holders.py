@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import Claim, GuestsUnknown, ask_libvirt, holder
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links
 from ansible_collections.vfpool.sriov.plugins.module_utils._namespaces import find_in_namespaces
 from ansible_collections.vfpool.sriov.plugins.module_utils._processes import openers
-from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def describe_holder(entry: dict[str, Any]) -> str:
     return f"{nouns[kind]} {name or 'of unknown name'}"
 
 
-def add_holders(pfs: list[dict[str, Any]], links: list[dict[str, Any]] | None, sysfs: Sysfs, incomplete: Incomplete) -> None:
-    """Set `used_by` of every VF of ``pfs``; ``links`` is the answer of ``ip -json -details address``, None where there is none."""
+def add_holders(pfs: list[dict[str, Any]], links: Links | None, sysfs: Sysfs, incomplete: Incomplete) -> None:
+    """Set `used_by` of every VF of ``pfs``; ``links`` is None where ip gave no answer."""
     vfs = [_Vf(pf["pci_address"], vf, sysfs) for pf in pfs for vf in pf["vfs"]]
     if not vfs:
         return
@@ -51,13 +51,8 @@ def add_holders(pfs: list[dict[str, Any]], links: list[dict[str, Any]] | None, s
     for vf in vfs:
         found = _without_repetition(vf.holders, search.made_by_libvirt)
         vf.facts["used_by"] = found if found or not vf.doubts else None
-    for pf in pfs:
-        doubts: dict[str, list[int]] = {}
-        for vf in vfs:
-            for reason in vf.doubts if vf.pf == pf["pci_address"] else ():
-                doubts.setdefault(reason, []).append(vf.facts["index"])
-        for reason, indices in doubts.items():
-            incomplete.note(f"vfs[{format_ranges(indices)}].used_by", pf["pci_address"], reason)
+        for reason in vf.doubts:
+            incomplete.note("used_by", vf.pf, reason, vf.facts["index"])
 
 
 class _Search:
@@ -73,16 +68,18 @@ class _Search:
             if device in self.by_device:
                 self.by_device[device].holders.append(entry)
 
-    def look_at_links(self, links: list[dict[str, Any]] | None) -> None:
+    def look_at_links(self, links: Links | None) -> None:
         if links is None:
             for vf in self.vfs:
                 if vf.facts["name"] is not None:
                     vf.doubts.append("ip gave no list of the host's links")
             return
-        for link in links:
-            if link["ifname"] in self.by_device:
-                self.by_device.update(dict.fromkeys(link.get("altnames", ()), self.by_device[link["ifname"]]))
-        self._claim(link_claims(links))
+        for name, link in links.by_name.items():
+            # A dual-port card gives a VF two interfaces; the facts name one, the kernel tells the device of each.
+            vf = self.by_device.get(name) or self.by_device.get(link.get("parentdev", ""))
+            if vf is not None:
+                self.by_device.update(dict.fromkeys([name, *link.get("altnames", ())], vf))
+        self._claim(link_claims(links.by_name.values()))
 
     def look_at_guests(self) -> None:
         try:
@@ -155,7 +152,7 @@ class _Vf:
             self.device_files += [f"/dev/vfio/{prefix}{self.facts['iommu_group']}" for prefix in ("", "noiommu-")]
 
 
-def link_claims(links: list[dict[str, Any]]) -> Iterator[Claim]:
+def link_claims(links: Iterable[dict[str, Any]]) -> Iterator[Claim]:
     """What the links of this namespace say is held: what stands on an interface, what it is a port of, and its addresses."""
     for link in links:
         below = link.get("link")

@@ -1,66 +1,78 @@
 # Copyright: (c) 2026, the vfpool.sriov authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: what rtnetlink says of a PF's interface and of its VFs, through ``ip -json``."""
+"""Private to this collection: what rtnetlink says of the host's interfaces and of VFs, through ``ip -json``."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-__all__ = ["LinkUnreadable", "Run", "read_link", "read_links", "vf_configs"]
+__all__ = ["LinkUnreadable", "Links", "Run", "read_link", "read_links", "vf_configs"]
 
 # The signature of AnsibleModule.run_command: a command to (exit code, standard output, standard error).
 Run = Callable[[list[str]], tuple[int, str, str]]
 
 
 class LinkUnreadable(Exception):
-    """``ip`` gave no usable answer for an interface; the message is its reason."""
+    """``ip`` gave no usable answer; the message is its reason."""
+
+
+class Links(NamedTuple):
+    """Every interface of this network namespace by name, and whether VF configuration was asked for."""
+
+    by_name: dict[str, dict[str, Any]]
+    with_vfs: bool
+
+
+def read_links(run: Run) -> Links:
+    """All interfaces with their addresses and their VFs' configuration, in one process.
+
+    Never with ``-s``: statistics halve the number of VFs that fit into the kernel's 64 KiB attribute. Where the VFs of one PF do not
+    fit into a message at all (InfiniBand, whose VFs have long addresses), the kernel refuses the whole list, and it is read without VFs.
+    """
+    command = ["ip", "-json", "-details", "address", "show"]
+    try:
+        return Links(_ask(command, run), with_vfs=True)
+    except LinkUnreadable:
+        return Links(_ask([*command, "novf"], run), with_vfs=False)
 
 
 def read_link(name: str, run: Run) -> dict[str, Any]:
-    """``ip -json -details link show dev name``: one process, with the VFs' configuration in ``vfinfo_list``.
+    """One interface as in ``read_links``, with its VFs' configuration, in a process of its own."""
+    links = _ask(["ip", "-json", "-details", "address", "show", "dev", name], run)
+    if name not in links:
+        raise LinkUnreadable(f"ip names no interface {name}")
+    return links[name]
 
-    Never with ``-s``: statistics halve the number of VFs that fit into the kernel's 64 KiB attribute.
-    """
+
+def _ask(command: list[str], run: Run) -> dict[str, dict[str, Any]]:
     try:
-        code, out, err = run(["ip", "-json", "-details", "link", "show", "dev", name])
+        code, out, err = run(command)
     except OSError as error:
         raise LinkUnreadable(f"the command ip does not run: {error.strerror} (install iproute2)") from error
     if code != 0:
-        raise LinkUnreadable(err.strip() or f"ip exited with {code}")
+        raise LinkUnreadable(" ".join(err.split()) or f"ip exited with {code}")
     try:
-        (link,) = json.loads(out)
-    except ValueError as error:
-        raise LinkUnreadable(f"ip gave an answer that is no list of one link: {out.strip()[:80]!r}") from error
-    return dict(link)
-
-
-def read_links(run: Run) -> list[dict[str, Any]]:
-    """Every link of this network namespace with its addresses, in one process."""
-    try:
-        code, out, err = run(["ip", "-json", "-details", "address", "show"])
-        links = json.loads(out) if code == 0 else None
-    except OSError as error:
-        raise LinkUnreadable(f"the command ip does not run: {error.strerror} (install iproute2)") from error
-    except ValueError as error:
-        raise LinkUnreadable("ip gave an answer that is no list of links") from error
-    if links is None:
-        raise LinkUnreadable(err.strip() or f"ip exited with {code}")
-    return [link for link in links if link.get("ifname")]
+        # An empty object stands for each interface that a filter left out.
+        return {link["ifname"]: link for link in json.loads(out) if link}
+    except (ValueError, TypeError, KeyError) as error:
+        raise LinkUnreadable(f"ip gave an answer that is no list of interfaces: {out.strip()[:80]!r}") from error
 
 
 def vf_configs(link: dict[str, Any]) -> dict[int, dict[str, Any]]:
-    """VF index to VF configuration (`config` of the facts), from the answer of ``read_link``."""
-    return {entry["vf"]: _config(entry) for entry in link.get("vfinfo_list", [])}
+    """VF index to VF configuration (`config` of the facts), as far as the kernel's list goes."""
+    return {entry["vf"]: _config(entry) for entry in link.get("vfinfo_list", ()) if "vf" in entry}
 
 
 def _config(entry: dict[str, Any]) -> dict[str, Any]:
-    # Without a VLAN the list holds one empty entry; the kernel keeps at most one VLAN for each VF.
-    vlan = (entry.get("vlan_list") or [{}])[0]
+    # Without a VLAN the list holds one empty entry, and the kernel keeps one VLAN at most; before Linux 4.9 there was no list.
+    vlan = (entry.get("vlan_list") or [entry])[0]
     rate = entry.get("rate", {})
     return {
-        "mac": entry.get("address"),
+        # iproute2 before 5.3 called it mac.
+        "mac": entry.get("address", entry.get("mac")),
         "vlan": vlan.get("vlan", 0),
         "qos": vlan.get("qos", 0),
         "vlan_proto": (vlan.get("protocol") or "802.1Q").replace("802.1q", "802.1Q"),

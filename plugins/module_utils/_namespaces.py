@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import array
-import fcntl
 import os
 import socket
-import struct
 import sys
 import threading
 from typing import TYPE_CHECKING
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._ethtool import bus_info
 from ansible_collections.vfpool.sriov.plugins.module_utils._processes import command
 
 if TYPE_CHECKING:
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["find_in_namespaces"]
 
 _CLONE_NEWNET = 0x40000000  # linux/sched.h
-_SIOCETHTOOL, _ETHTOOL_GDRVINFO = 0x8946, 3  # linux/sockios.h, linux/ethtool.h
 
 
 def find_in_namespaces(addresses: set[str], proc: str = "/proc", named: str = "/run/netns") -> dict[str, str]:
@@ -72,7 +69,8 @@ def _search(addresses: set[str], namespaces: list[tuple[str, str]], found: dict[
             return
         try:
             _enter(path)
-            for address in _pci_addresses():
+            for _index, interface in socket.if_nameindex():
+                address = _pci_address(interface)
                 if address in addresses:
                     found[address] = name
         except OSError:
@@ -94,13 +92,9 @@ def _enter(path: str) -> None:
         os.close(fd)
 
 
-def _pci_addresses() -> Iterator[str]:
-    """What the interfaces of this thread's namespace stand on; ethtool tells it on every kernel."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        for _index, name in socket.if_nameindex():
-            answer = array.array("B", struct.pack("I192x", _ETHTOOL_GDRVINFO))
-            try:
-                fcntl.ioctl(sock, _SIOCETHTOOL, struct.pack("16sP", name.encode(), answer.buffer_info()[0]))
-            except OSError:
-                continue  # lo and its like have no driver
-            yield bytes(answer[100:132]).split(b"\0")[0].decode("ascii", "replace")
+def _pci_address(interface: str) -> str:
+    """What an interface of this thread's namespace stands on; lo and its like have no driver to tell it."""
+    try:
+        return bus_info(interface) or ""
+    except OSError:
+        return ""

@@ -32,8 +32,6 @@ def normal_pci_address(text: str) -> str:
     return f"{int(domain or '0', 16):04x}:{bus}:{slot}.{function}".lower()
 
 
-def pci_sort_key(address: str) -> tuple[int, ...]:
-    """Orders normal addresses by domain, bus, slot, function (text order fails for five-digit domains)."""
-    domain, bus, rest = address.split(":")
-    slot, function = rest.split(".")
-    return int(domain, 16), int(bus, 16), int(slot, 16), int(function)
+def pci_sort_key(address: str) -> tuple[int, str]:
+    """Orders normal addresses by domain, bus, slot, function: as text, once the longer domains are behind the others."""
+    return len(address), address

@@ -7,20 +7,34 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import Any
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 
 __all__ = ["Incomplete", "Sysfs"]
 
+_ABSENT = (errno.ENOENT, errno.ENOTDIR)
+_NO_LINK = (*_ABSENT, errno.EINVAL)
+
 
 class Incomplete:
-    """What an answer lacks: entries of ``part`` (a key of the answer), ``pf`` (its PCI address, or null) and ``reason``."""
+    """What an answer lacks."""
 
     def __init__(self) -> None:
-        self.entries: list[dict[str, str | None]] = []
+        self._notes: dict[tuple[str | None, str, str], list[int]] = {}
 
-    def note(self, part: str, pf: str | None, reason: str) -> None:
-        entry = {"part": part, "pf": pf, "reason": reason}
-        if entry not in self.entries:
-            self.entries.append(entry)
+    def note(self, part: str, pf: str | None, reason: str, vf: int | None = None) -> None:
+        """The key ``part`` of a PF (named by its PCI address; None for the whole host), or of its VF with index ``vf``, is not known."""
+        indices = self._notes.setdefault((pf, part, reason), [])
+        if vf is not None and vf not in indices[-1:]:
+            indices.append(vf)
+
+    def entries(self) -> list[dict[str, Any]]:
+        """`incomplete` of the facts; VFs that lack the same for the same reason share an entry, whose part is such as ``vfs[0-6].mac``."""
+        return [
+            {"part": f"vfs[{format_ranges(set(indices))}].{part}".rstrip(".") if indices else part, "pf": pf, "reason": reason}
+            for (pf, part, reason), indices in self._notes.items()
+        ]
 
 
 class Sysfs:
@@ -28,10 +42,12 @@ class Sysfs:
 
     An entry that does not exist is None: the device has no such property.
     Any other failure is an OSError, for the caller to report.
+    ``udev`` is where udev keeps what it knows of devices; only the real /sys has one.
     """
 
-    def __init__(self, root: str = "/sys") -> None:
+    def __init__(self, root: str = "/sys", udev: str | None = None) -> None:
         self.root = root
+        self.udev = "/run/udev" if udev is None and root == "/sys" else udev
 
     def exists(self, path: str) -> bool:
         return os.path.exists(f"{self.root}/{path}")
@@ -40,25 +56,34 @@ class Sysfs:
         """The content of a file, without surrounding white space."""
         try:
             fd = os.open(f"{self.root}/{path}", os.O_RDONLY)
-        except FileNotFoundError:
-            return None
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise
         try:
             return os.read(fd, 4096).decode("utf-8", "replace").strip()
         finally:
             os.close(fd)
 
-    def link_name(self, path: str) -> str | None:
-        """The last part of a symbolic link's target: sysfs names drivers, groups and devices this way."""
+    def link(self, path: str) -> str | None:
+        """Where a symbolic link leads; None also for what is no link."""
         try:
-            return os.path.basename(os.readlink(f"{self.root}/{path}"))
+            return os.readlink(f"{self.root}/{path}")
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            if error.errno in _NO_LINK:
                 return None
             raise
+
+    def link_name(self, path: str) -> str | None:
+        """The last part of a symbolic link's target: sysfs names drivers, groups and devices this way."""
+        target = self.link(path)
+        return target and target.rpartition("/")[2]
 
     def names(self, path: str) -> list[str] | None:
         """The entries of a folder, in no order."""
         try:
             return os.listdir(f"{self.root}/{path}")
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise

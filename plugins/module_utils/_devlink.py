@@ -1,0 +1,35 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: the mode of a PF's embedded switch, through ``devlink -j``."""
+
+from __future__ import annotations
+
+import json
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import Run
+
+__all__ = ["DevlinkUnreadable", "eswitch_mode"]
+
+# ENODEV: the driver does not know devlink; EOPNOTSUPP: it has no such switch; the last: the kernel does not know devlink.
+_NO_SWITCH = ("No such device", "Operation not supported", "Failed to connect to devlink")
+
+
+class DevlinkUnreadable(Exception):
+    """devlink gave no usable answer; the message is the reason."""
+
+
+def eswitch_mode(address: str, run: Run) -> str | None:
+    """``legacy`` or ``switchdev``; None where the PF has no switch whose mode could be chosen."""
+    device = f"pci/{address}"
+    try:
+        code, out, err = run(["devlink", "-j", "dev", "eswitch", "show", device])
+        if code == 0:
+            return str(json.loads(out)["dev"][device]["mode"])
+    except OSError as error:
+        raise DevlinkUnreadable(f"the command devlink does not run: {error.strerror} (install iproute2)") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DevlinkUnreadable(f"devlink gave an answer that names no mode: {out.strip()[:80]!r}") from error
+    if any(words in err for words in _NO_SWITCH):
+        return None
+    raise DevlinkUnreadable(err.strip() or f"devlink exited with {code}")
