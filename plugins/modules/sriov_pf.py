@@ -148,6 +148,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
+from ansible_collections.vfpool.sriov.plugins.module_utils._holders import without_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import require, respawn_where
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
@@ -185,7 +186,7 @@ def bring_about(module: AnsibleModule) -> dict[str, Any]:
         sriov = gather([address], subsets, module.run_command)
         pf = sriov["pfs"][0]
         unknown_use = [entry["reason"] for entry in sriov["incomplete"] if "used_by" in entry["part"] or entry["part"] == "usage"]
-        wish = PfPlan(pf, module.params, PfKernel(pf, module.run_command, module.params["timeout"]), unknown_use)
+        wish = PfPlan(without_libvirt(sriov)[0], module.params, PfKernel(pf, module.run_command, module.params["timeout"]), unknown_use)
         if not module.check_mode and wish.plan.changed:
             wish.plan.apply()
             pf = gather([address], subsets, module.run_command)["pfs"][0]

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._guests import domain_claims, holder, port_claims
-from ansible_collections.vfpool.sriov.plugins.module_utils._holders import describe_holder, link_claims
+from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT, domain_claims, holder, port_claims
+from ansible_collections.vfpool.sriov.plugins.module_utils._holders import describe_holder, link_claims, without_libvirt
 
 DOMAIN = """
 <domain type='qemu' id='1'>
@@ -86,3 +86,14 @@ def test_every_holder_can_be_put_into_words() -> None:
     assert describe_holder(holder("libvirt_port", "web1", "u", "n")) == "guest web1 (network n)"
     assert describe_holder(holder("libvirt_domain", "web1", "u", active=False)) == "guest web1 (not running, but defined with it)"
     assert describe_holder(holder("netns", None)) == "network namespace of unknown name"
+
+
+def test_for_a_plan_a_vf_is_free_when_libvirt_is_not_installed_but_not_when_anything_else_is_in_doubt() -> None:
+    vfs = [{"index": index, "used_by": None} for index in range(3)] + [{"index": 3, "used_by": [holder("netns", "blue")]}]
+    incomplete = [
+        {"part": "vfs[0-3].used_by", "pf": "0000:01:00.0", "reason": NO_LIBVIRT},
+        {"part": "vfs[1].used_by", "pf": "0000:01:00.0", "reason": "the open files of 3 processes cannot be seen"},
+    ]
+    (pf,) = without_libvirt({"pfs": [{"pci_address": "0000:01:00.0", "vfs": vfs}], "incomplete": incomplete})
+    assert [vf["used_by"] for vf in pf["vfs"]] == [[], None, [], [holder("netns", "blue")]]
+    assert vfs[0]["used_by"] is None
