@@ -26,20 +26,21 @@ class Host:
     """Namespaces for mounts, processes and network interfaces; they end with this process, however it ends."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` keeps the sysfs tree and the daemon's log."""
+        """`folder` keeps the daemon's log and what Ansible leaves; the sysfs tree is in memory, mounted on `folder`/sys inside."""
         self.folder = folder
-        self.tree = Tree(folder / "sys")
+        (folder / "sys").mkdir()
         self.log = folder / "libvirtd.log"
         self._libvirtd: subprocess.Popen[bytes] | None = None
         self._runner: subprocess.Popen[str] | None = None
         self._started: list[subprocess.Popen[Any]] = []
         self._init = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
-             "bash", str(HERE / "namespace.sh"), str(self.tree.root)],
+             "bash", str(HERE / "namespace.sh"), str(folder / "sys")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._wait_for_init()
         self.pid = _child(self._init.pid)
         self.root = Path(f"/proc/{self.pid}/root")
+        self.tree = Tree(self.root / str(folder / "sys").lstrip("/"))
 
     def _wait_for_init(self) -> None:
         assert self._init.stdout

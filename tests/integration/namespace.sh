@@ -3,13 +3,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# The first process of a host's namespaces: turns them into a host of its own whose sysfs is the synthetic tree $1.
+# The first process of a host's namespaces: turns them into a host of its own whose sysfs is the synthetic tree in $1,
+# an empty folder that becomes a file system in memory.
 # It says "ready", makes the host new again for every line it reads, and lives until its standard input closes;
 # then the kernel ends every process and mount in here.
 set -eu
 tree=$1
 
-# What libvirt, Ansible and modules write goes to memory. Not /var as a whole: the tree may lie in /var/tmp.
+# What libvirt, Ansible and modules write goes to memory. Not /var as a whole: this checkout may lie there.
 layered="/etc /var/lib /var/cache /var/log"
 
 renew() {
@@ -31,7 +32,9 @@ renew() {
     echo ready
 }
 
+mount -t tmpfs none "$tree"
 for folder in class/net class/infiniband bus/pci/devices bus/pci/drivers kernel/iommu_groups; do
+    mkdir -p "$tree/$folder"
     if [ -d "/sys/$folder" ]; then
         mount --bind "$tree/$folder" "/sys/$folder"
     fi
