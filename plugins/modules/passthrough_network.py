@@ -61,7 +61,6 @@ options:
     default: fail
 seealso:
   - module: vfpool.sriov.passthrough_network_info
-  - module: vfpool.sriov.passthrough_port
   - module: vfpool.sriov.sriov_pf
   - plugin: vfpool.sriov.passthrough_network_xml
     plugin_type: filter

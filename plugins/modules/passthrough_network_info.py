@@ -31,7 +31,6 @@ options:
     default: false
 seealso:
   - module: vfpool.sriov.passthrough_network
-  - module: vfpool.sriov.passthrough_port
 """
 
 EXAMPLES = r"""

@@ -84,8 +84,11 @@ def _oldest(word: str) -> list[Step]:
 
 
 def _molecule(word: str) -> list[Step]:
+    packages = host_packages.listed(ROOT / "tests/lab/packages.txt")
     scenarios = sorted(path.parent.name for path in (ROOT / "extensions/molecule").glob("*/molecule.yml"))
-    return [Step(name, ["molecule", "test", "--scenario-name", name], root=True) for name in scenarios if word in name]
+    return [
+        Step(name, ["molecule", "test", "--scenario-name", name], root=True, packages=packages) for name in scenarios if word in name
+    ]
 
 
 _STEPS = {
