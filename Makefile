@@ -16,6 +16,8 @@ key = $(firstword $(shell sha256sum $(1)))
 VENV_READY := $(VENV)/ready-$(call key,tests/requirements.txt)
 OLDEST_READY := $(OLDEST)/ready-$(call key,tests/requirements-oldest.txt)
 RUN := $(VENV)/bin/python tests/suite
+# T chooses: a tool of lint, a test of sanity, tests by a word in their name, a scenario.
+ONLY = $(if $(T),-k '$(T)')
 
 .DEFAULT_GOAL := help
 .PHONY: help test fast lint sanity units oldest integration molecule lock venv clean
@@ -29,23 +31,23 @@ test: $(VENV_READY) $(OLDEST_READY) ## everything below, with one closing line
 fast: $(VENV_READY) ## what needs neither root nor a virtual machine, except sanity
 	@$(RUN) lint units
 
-lint: $(VENV_READY) ## linters, types, licences, documentation, changelog, and the built archive
-	@$(RUN) lint
+lint: $(VENV_READY) ## linters, types, licences, documentation, changelog, and the built archive; one of them: make lint T=mypy
+	@$(RUN) lint $(ONLY)
 
-sanity: $(VENV_READY) ## ansible-test sanity, without an ignore entry
-	@$(RUN) sanity
+sanity: $(VENV_READY) ## ansible-test sanity, without an ignore entry; one test: make sanity T=pylint
+	@$(RUN) sanity $(ONLY)
 
 units: $(VENV_READY) ## unit tests; one of them: make units T=ranges
-	@$(RUN) units $(if $(T),-k '$(T)')
+	@$(RUN) units $(ONLY)
 
 oldest: $(VENV_READY) $(OLDEST_READY) ## units and integration under the oldest supported ansible-core (root)
-	@$(RUN) oldest $(if $(T),-k '$(T)')
+	@$(RUN) oldest $(ONLY)
 
 integration: $(VENV_READY) ## tests against a real libvirtd (root); one of them: make integration T=expands
-	@$(RUN) integration $(if $(T),-k '$(T)')
+	@$(RUN) integration $(ONLY)
 
 molecule: $(VENV_READY) ## scenarios on the laboratory VM (root); one of them: make molecule T=default
-	@$(RUN) molecule $(if $(T),-k '$(T)')
+	@$(RUN) molecule $(ONLY)
 
 venv: $(VENV_READY) ## only the virtual environment, .cache/venv
 

@@ -96,9 +96,9 @@ class _Search:
             return
         for name, link in links.by_name.items():
             # A dual-port card gives a VF two interfaces; the facts name one, the kernel tells the device of each.
-            vf = self.by_device.get(name) or self.by_device.get(link.get("parentdev", ""))
-            if vf is not None:
-                self.by_device.update(dict.fromkeys([name, *link.get("altnames", ())], vf))
+            known = self.by_device.get(name) or self.by_device.get(link.get("parentdev", ""))
+            if known is not None:
+                self.by_device.update(dict.fromkeys([name, *link.get("altnames", ())], known))
         self._claim(link_claims(links.by_name.values()))
 
     def look_at_guests(self) -> None:

@@ -44,7 +44,7 @@ def _lint(word: str) -> list[Step]:
         Step("ruff", ["ruff", "check", "."]),
         Step("mypy", ["mypy"]),
         Step("Python 3.9 on managed hosts", ["vermin", "--target=3.9-", "--violations", "--no-tips", *ON_HOSTS]),
-        Step("REUSE", ["reuse", "lint", "--quiet"]),
+        Step("REUSE", ["reuse", "lint", "--lines"]),
         Step("ansible-lint", ["ansible-lint"], staging.COLLECTION, environment=found, prepare=[staging.stage]),
         Step("changelog", ["antsibull-changelog", "lint"]),
         Step("documentation", ["antsibull-docs", "lint-collection-docs", "--plugin-docs", staging.COLLECTION], prepare=[staging.stage]),
