@@ -12,7 +12,8 @@ export HOME := $(CACHE)/home
 export PATH := $(VENV)/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-key = $(firstword $(shell sha256sum $(1)))
+# By the content of the requirements and by the place, which an environment cannot leave.
+key = $(firstword $(shell (pwd; cat $(1)) | sha256sum))
 VENV_READY := $(VENV)/ready-$(call key,tests/requirements.txt)
 OLDEST_READY := $(OLDEST)/ready-$(call key,tests/requirements-oldest.txt)
 RUN := $(VENV)/bin/python tests/suite
