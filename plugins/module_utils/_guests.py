@@ -8,21 +8,20 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, libvirt, said_by_libvirt
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from xml.etree.ElementTree import Element
 
-__all__ = ["NO_LIBVIRT", "Claim", "Guests", "GuestsUnknown", "ask_libvirt", "domain_claims", "holder", "port_claims"]
+__all__ = ["NO_LIBVIRT", "Claim", "Guests", "ask_libvirt", "domain_claims", "holder", "is_libvirt_installed", "port_claims"]
 
 NO_LIBVIRT = "libvirt is not installed on this host, so there is no ledger of guests to read"
 
 _DAEMONS = ("/usr/sbin/libvirtd", "/usr/sbin/virtqemud", "/usr/sbin/virtnetworkd", "/run/libvirt/libvirt-sock", "/run/libvirt/virtqemud-sock")
 # Names of libvirt's error codes: what was listed a moment ago and is gone now holds nothing.
 _GONE = ("VIR_ERR_NO_DOMAIN", "VIR_ERR_NO_NETWORK", "VIR_ERR_NO_NETWORK_PORT", "VIR_ERR_OPERATION_INVALID")
-
-
-class GuestsUnknown(Exception):
-    """libvirt could not be asked; the message is the reason."""
 
 
 class Claim(NamedTuple):
@@ -33,10 +32,11 @@ class Claim(NamedTuple):
 
 
 class Guests(NamedTuple):
-    """Every claim of libvirt's, and the interfaces that libvirt made for running guests (their macvtap devices)."""
+    """Every claim of libvirt's, the interfaces that it made for running guests (their macvtap devices), and why some claims may be missing."""
 
     claims: list[Claim]
     interfaces: set[str]
+    doubt: str | None = None
 
 
 def holder(kind: str, name: str | None, uuid: str | None = None, network: str | None = None, active: bool = True) -> dict[str, Any]:
@@ -44,44 +44,47 @@ def holder(kind: str, name: str | None, uuid: str | None = None, network: str | 
     return {"kind": kind, "name": name, "uuid": uuid, "network": network, "active": active}
 
 
-def ask_libvirt(uri: str = "qemu:///system") -> Guests:
+def ask_libvirt() -> Guests:
     """Every port of every network and every device of every domain: one call for each of these, none for each VF.
 
-    Raises GuestsUnknown. A daemon that rests is started by its socket.
+    A daemon that rests is started by its socket. Where there is none for guests, there may be one for networks alone.
     """
     try:
-        import libvirt  # 40 ms that only usage is worth
-    except ImportError as error:
-        there = any(map(os.path.exists, _DAEMONS))
-        raise GuestsUnknown(f"libvirt cannot be asked: {error} (install python3-libvirt)" if there else NO_LIBVIRT) from error
-    libvirt.registerErrorHandler(lambda *_ignored: None, None)
+        return _ask("qemu:///system", None)
+    except SriovError as error:
+        doubt = str(error) if is_libvirt_installed() else NO_LIBVIRT
     try:
-        connection = libvirt.openReadOnly(uri)
-        try:
-            return _read(connection, libvirt)
-        finally:
-            connection.close()
-    except libvirt.libvirtError as error:
-        raise GuestsUnknown(f"libvirt at {uri} cannot be asked: {error}") from error
+        return _ask("network:///system", doubt)
+    except SriovError:
+        return Guests([], set(), doubt)
 
 
-def _read(connection: Any, libvirt: Any) -> Guests:
+def is_libvirt_installed() -> bool:
+    """Whether there is a daemon to ask, or its socket (where the daemon itself runs in a container)."""
+    return any(map(os.path.exists, _DAEMONS))
+
+
+def _ask(uri: str, doubt: str | None) -> Guests:
+    library = libvirt()
+    gone = [getattr(library, name) for name in _GONE]
+
     def still_there(ask: Callable[[], Any]) -> Any:
         """The answer, or None where what was listed a moment ago is gone now."""
         try:
             return ask()
-        except libvirt.libvirtError as error:
+        except library.libvirtError as error:
             if error.get_error_code() in gone:
                 return None
             raise
 
-    gone = [getattr(libvirt, name) for name in _GONE]
-    guests = Guests([], set())
-    for network in connection.listAllNetworks(libvirt.VIR_CONNECT_LIST_NETWORKS_ACTIVE):
-        documents = [still_there(port.XMLDesc) for port in still_there(network.listAllPorts) or ()]
-        guests.claims.extend(claim for xml in documents if xml for claim in port_claims(xml, network.name()))
-    for domain in connection.listAllDomains():
-        _add_domain(domain, still_there, libvirt.VIR_DOMAIN_XML_INACTIVE, guests)
+    guests = Guests([], set(), doubt)
+    with connection(uri, readonly=True) as connected, said_by_libvirt("tell what its guests hold"):
+        for network in connected.listAllNetworks(library.VIR_CONNECT_LIST_NETWORKS_ACTIVE):
+            documents = [still_there(port.XMLDesc) for port in still_there(network.listAllPorts) or ()]
+            guests.claims.extend(claim for xml in documents if xml for claim in port_claims(xml, network.name()))
+        if doubt is None:
+            for domain in connected.listAllDomains():
+                _add_domain(domain, still_there, library.VIR_DOMAIN_XML_INACTIVE, guests)
     return guests
 
 

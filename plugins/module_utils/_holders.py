@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT, Claim, GuestsUnknown, ask_libvirt, holder
+from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT, Claim, ask_libvirt, holder
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links
 from ansible_collections.vfpool.sriov.plugins.module_utils._namespaces import find_in_namespaces
 from ansible_collections.vfpool.sriov.plugins.module_utils._processes import openers
@@ -102,14 +102,12 @@ class _Search:
         self._claim(link_claims(links.by_name.values()))
 
     def look_at_guests(self) -> None:
-        try:
-            guests = ask_libvirt()
-        except GuestsUnknown as error:
-            for vf in self.vfs:
-                vf.doubts.append(str(error))
-            return
+        guests = ask_libvirt()
         self.made_by_libvirt = guests.interfaces
         self._claim(guests.claims)
+        if guests.doubt:
+            for vf in self.vfs:
+                vf.doubts.append(guests.doubt)
 
     def look_at_processes(self) -> None:
         wanted = {path for vf in self.vfs for path in vf.device_files}

@@ -8,13 +8,23 @@ DOCUMENTATION = r"""
 module: sriov_vf_facts
 short_description: Gather facts about SR-IOV PFs and each of their VFs
 description:
-  - Describes every physical function (PF) of the host that can make virtual functions (VFs), and every VF with its configuration.
-  - Never answers partially without saying so. What could not be read is V(null) and named in RV(ansible_facts.sriov.incomplete).
+  - Describes every physical function (PF) of the host that can make virtual functions (VFs), and every VF with its configuration and
+    with who holds it.
+  - Never answers partially without saying so. What could not be read is V(null) and named in RV(ansible_facts.sriov.incomplete), and
+    everything else is there.
+  - A property that a device does not have is V(null) as well, and not named there. So is all that belongs to a subset that was not asked for.
+  - Is cheap enough to run everywhere, one call for all VFs of a host. It starts at most two processes for each PF and none for a VF, and on
+    a host without SR-IOV none at all.
+  - Can gather beside M(ansible.builtin.setup) whenever facts are gathered. See the examples.
 author:
   - the vfpool.sriov authors (@vfpool)
 extends_documentation_fragment:
   - vfpool.sriov.attributes
   - vfpool.sriov.attributes.facts_module
+requirements:
+  - ip and devlink (Debian package C(iproute2))
+  - pyudev (Debian package C(python3-pyudev)), for the names of vendor and model
+  - libvirt (Debian package C(python3-libvirt)), for who holds a VF, on a host that has libvirt
 options:
   pfs:
     description:
@@ -25,15 +35,24 @@ options:
     elements: str
   gather_subset:
     description:
-      - What to gather. A subset with V(!) before it is left out.
-      - V(min) is what sysfs tells and always gathered. V(config) is the VF configuration that the PF's driver keeps, such as VLAN and spoof check.
-      - V(usage) is who holds each VF.
+      - What to gather, as in M(ansible.builtin.setup). A subset with V(!) before it is left out, from V(all) when nothing else is asked for.
+        One that is named both ways is gathered, and V(min) always is.
+      - V(min) is what the kernel finds, that is every key that no other subset is said to bring.
+      - V(config) is how the VFs are configured, RV(ansible_facts.sriov.pfs[].vfs[].config), with
+        RV(ansible_facts.sriov.pfs[].vfs[].msix_count), RV(ansible_facts.sriov.pfs[].eswitch_mode),
+        RV(ansible_facts.sriov.pfs[].vendor) and RV(ansible_facts.sriov.pfs[].model).
+      - V(usage) is who holds each VF, RV(ansible_facts.sriov.pfs[].vfs[].used_by).
     type: list
     elements: str
     choices: [all, min, config, usage, '!all', '!min', '!config', '!usage']
     default: [all]
+notes:
+  - Needs to run as root (C(become)) to see the open files of all processes, other network namespaces, libvirt, and MSI-X capabilities.
+    As another user, it says in RV(ansible_facts.sriov.incomplete) what it could not see.
+  - While VFs are being made, Linux before 6.9 answers no question about their number. The module then waits until they are there.
 seealso:
   - module: vfpool.sriov.sriov_pf
+  - module: vfpool.sriov.passthrough_network_info
   - plugin: vfpool.sriov.interface_pool
     plugin_type: filter
 """
@@ -45,32 +64,367 @@ EXAMPLES = r"""
 - name: Show the interfaces of the VFs of enp1s0
   ansible.builtin.debug:
     msg: "{{ ansible_facts['sriov'] | vfpool.sriov.interface_pool('enp1s0') }}"
+
+- name: Show which VFs nobody holds
+  ansible.builtin.debug:
+    msg: "{{ ansible_facts['sriov'] | vfpool.sriov.interface_pool('enp1s0', unused=true) }}"
+
+- name: Show who holds which VF
+  ansible.builtin.debug:
+    msg: "{{ item.name or item.pci_address }} is held by {{ item.used_by | map(attribute='name') | join(', ') }}"
+  loop: "{{ ansible_facts['sriov']['pfs'] | map(attribute='vfs') | flatten | selectattr('used_by') }}"
+  loop_control:
+    label: "{{ item.pci_address }}"
+
+- name: Gather facts about one card only, without asking libvirt
+  vfpool.sriov.sriov_vf_facts:
+    pfs: ["0000:01:00.0"]
+    gather_subset: ["!usage"]
+
+- name: Fail when something could not be read
+  ansible.builtin.assert:
+    that: ansible_facts['sriov']['incomplete'] == []
+    fail_msg: "{{ ansible_facts['sriov']['incomplete'] }}"
+
+# Gathering of facts at the start of each play brings these, too:
+# - name: Provision hypervisors
+#   hosts: hypervisors
+#   vars:
+#     ansible_facts_modules: [ansible.builtin.setup, vfpool.sriov.sriov_vf_facts]
+#   module_defaults:
+#     vfpool.sriov.sriov_vf_facts:
+#       gather_subset: [min]
 """
 
 RETURN = r"""
 ansible_facts:
-  description: The facts.
+  description: The facts of the host that this module adds.
   returned: always
   type: dict
   contains:
     sriov:
-      description: The PFs of the host, and what could not be read.
+      description: The PFs of the host, and what could not be read. Keys are always the same.
+      returned: always
       type: dict
       contains:
-        pfs:
-          description: PFs in PCI address order.
-          type: list
-          elements: dict
         incomplete:
-          description: What the answer lacks.
+          description: What the answer lacks; empty when all that was asked for is there.
+          returned: always
           type: list
           elements: dict
+          contains:
+            part:
+              description:
+                - The key that is V(null), as in a PF (V(altnames)) or in its VFs (V(vfs[0-3,6].config)).
+                - V(vfs) where the list itself may lack VFs, because they are just being made or destroyed.
+              returned: always
+              type: str
+              sample: vfs[0-6].used_by
+            pf:
+              description: PCI address of the PF, or V(null) for all of the host.
+              returned: always
+              type: str
+              sample: "0000:01:00.0"
+            reason:
+              description: Why, and what to do about it where something can be done.
+              returned: always
+              type: str
+              sample: "the command ip does not run: No such file or directory (install iproute2)"
+        pfs:
+          description: The PFs, ordered by PCI address.
+          returned: always
+          type: list
+          elements: dict
+          contains:
+            name:
+              description: Network interface of the PF. V(null) where it has none, or where udev may still rename it.
+              returned: always
+              type: str
+              sample: enp1s0
+            altnames:
+              description: Alternative names of that interface.
+              returned: always
+              type: list
+              elements: str
+              sample: [enx525400aa0001]
+            other_interfaces:
+              description:
+                - Further interfaces of a card with several ports on one PCI function, by port.
+                - Every key of the PF is about the first port; the VFs belong to all.
+              returned: always
+              type: list
+              elements: str
+              sample: []
+            pci_address:
+              description: PCI address with its domain.
+              returned: always
+              type: str
+              sample: "0000:01:00.0"
+            driver:
+              description: Kernel driver, V(null) for none.
+              returned: always
+              type: str
+              sample: igb
+            vendor_id:
+              description: PCI vendor, four hexadecimal digits.
+              returned: always
+              type: str
+              sample: "8086"
+            device_id:
+              description: PCI device, four hexadecimal digits.
+              returned: always
+              type: str
+              sample: "10c9"
+            vendor:
+              description: Name of the vendor in udev's hardware database. Of subset V(config).
+              returned: always
+              type: str
+              sample: Intel Corporation
+            model:
+              description: Name of the device in udev's hardware database. Of subset V(config).
+              returned: always
+              type: str
+              sample: 82576 Gigabit Network Connection
+            mac:
+              description: MAC address now in use.
+              returned: always
+              type: str
+              sample: 52:54:00:aa:00:01
+            permanent_mac:
+              description: MAC address that the hardware came with, V(null) where its driver knows none.
+              returned: always
+              type: str
+              sample: 52:54:00:aa:00:01
+            mtu:
+              description: MTU in bytes.
+              returned: always
+              type: int
+              sample: 1500
+            operstate:
+              description: State of the link, as in RFC 2863 (V(up), V(down), V(lowerlayerdown), V(dormant), V(testing), V(notpresent), V(unknown)).
+              returned: always
+              type: str
+              sample: up
+            speed:
+              description: Speed of the link in Mbit/s, V(null) while it is down.
+              returned: always
+              type: int
+              sample: 1000
+            numa_node:
+              description: NUMA node, V(-1) where the host names none.
+              returned: always
+              type: int
+              sample: 0
+            total_vfs:
+              description: How many VFs the PF can have.
+              returned: always
+              type: int
+              sample: 7
+            num_vfs:
+              description: How many VFs the PF has.
+              returned: always
+              type: int
+              sample: 2
+            vf_offset:
+              description: Distance of the first VF from its PF, in PCI functions.
+              returned: always
+              type: int
+              sample: 128
+            vf_stride:
+              description: Distance of one VF from the next, in PCI functions.
+              returned: always
+              type: int
+              sample: 2
+            vf_device_id:
+              description: PCI device of the VFs, four hexadecimal digits.
+              returned: always
+              type: str
+              sample: "10ca"
+            drivers_autoprobe:
+              description: Whether the kernel binds new VFs to their driver.
+              returned: always
+              type: bool
+              sample: true
+            vf_total_msix:
+              description: How many MSI-X vectors there are to share among the VFs, V(0) where the driver cannot share them out.
+              returned: always
+              type: int
+              sample: 0
+            eswitch_mode:
+              description: Mode of the embedded switch, V(legacy) or V(switchdev), V(null) where it cannot be chosen. Of subset V(config).
+              returned: always
+              type: str
+              sample: null
+            dev_port:
+              description: Number of the port of RV(ansible_facts.sriov.pfs[].name) on this PCI function.
+              returned: always
+              type: int
+              sample: 0
+            vfs:
+              description: The VFs, ordered by index.
+              returned: always
+              type: list
+              elements: dict
+              contains:
+                index:
+                  description: Index on the PF, from 0.
+                  returned: always
+                  type: int
+                  sample: 0
+                pci_address:
+                  description: PCI address with its domain.
+                  returned: always
+                  type: str
+                  sample: "0000:01:10.0"
+                name:
+                  description:
+                    - Network interface. V(null) for a nameless VF, which is bound to another kind of driver or to none, or has its
+                      interface in another network namespace. V(null) also while udev may still rename it.
+                  returned: always
+                  type: str
+                  sample: enp1s0v0
+                driver:
+                  description: Kernel driver, V(null) for none.
+                  returned: always
+                  type: str
+                  sample: igbvf
+                mac:
+                  description: MAC address that the VF's own interface uses; another thing than the admin MAC in its configuration.
+                  returned: always
+                  type: str
+                  sample: ca:a1:9e:cb:58:98
+                operstate:
+                  description: State of the link, as in RFC 2863.
+                  returned: always
+                  type: str
+                  sample: down
+                iommu_group:
+                  description: IOMMU group, V(null) on a host without IOMMU.
+                  returned: always
+                  type: int
+                  sample: 9
+                msix_count:
+                  description: How many MSI-X vectors the VF has. Of subset V(config).
+                  returned: always
+                  type: int
+                  sample: 3
+                rdma:
+                  description: RDMA device.
+                  returned: always
+                  type: str
+                  sample: null
+                representor:
+                  description: Interface on the PF that represents the VF, in eswitch mode V(switchdev).
+                  returned: always
+                  type: str
+                  sample: null
+                config:
+                  description:
+                    - What the PF's driver keeps for the VF. Of subset V(config).
+                    - An attribute that the driver does not have is V(null).
+                  returned: always
+                  type: dict
+                  contains:
+                    mac:
+                      description: Admin MAC address, V(00:00:00:00:00:00) when none is set.
+                      returned: always
+                      type: str
+                      sample: ca:a1:9e:cb:58:98
+                    vlan:
+                      description: VLAN, V(0) for none.
+                      returned: always
+                      type: int
+                      sample: 0
+                    qos:
+                      description: Priority of the VLAN.
+                      returned: always
+                      type: int
+                      sample: 0
+                    vlan_proto:
+                      description: Protocol of the VLAN, V(802.1Q) or V(802.1ad).
+                      returned: always
+                      type: str
+                      sample: 802.1Q
+                    spoofchk:
+                      description: Whether the card drops frames with another sender address.
+                      returned: always
+                      type: bool
+                      sample: true
+                    trust:
+                      description: Whether the VF may do what is reserved for trusted ones, such as to be promiscuous.
+                      returned: always
+                      type: bool
+                      sample: false
+                    link_state:
+                      description: Link that the VF sees, V(auto) for the card's, or always V(enable) or V(disable).
+                      returned: always
+                      type: str
+                      sample: auto
+                    min_tx_rate:
+                      description: Least guaranteed rate of transmission in Mbit/s, V(0) for none.
+                      returned: always
+                      type: int
+                      sample: 0
+                    max_tx_rate:
+                      description: Highest rate of transmission in Mbit/s, V(0) for no limit.
+                      returned: always
+                      type: int
+                      sample: 0
+                    query_rss:
+                      description: Whether the VF may read the RSS configuration of the PF.
+                      returned: always
+                      type: bool
+                      sample: null
+                used_by:
+                  description:
+                    - Who holds the VF, V([]) for nobody. Of subset V(usage).
+                    - Where any of the places to look at could not be seen, and the others name no holder, it is V(null). Such a VF is no free VF.
+                    - A running guest of libvirt is named once, by its network port if it has one.
+                  returned: always
+                  type: list
+                  elements: dict
+                  contains:
+                    kind:
+                      description:
+                        - V(libvirt_port) for a guest, or another consumer, that took the VF from a libvirt network.
+                        - V(libvirt_domain) for a guest whose definition names the VF outright.
+                        - V(macvtap) for a macvtap, macvlan or ipvlan device on the VF's interface that is no guest's of libvirt.
+                        - V(vfio) for a process that has the VF open through VFIO or UIO and is no guest of libvirt.
+                        - V(netns) for another network namespace that the VF's interface was moved to.
+                        - V(host) for the host itself, by a bridge, a bond, another device on the VF's interface, or an address of its own.
+                      returned: always
+                      type: str
+                      sample: libvirt_port
+                    name:
+                      description:
+                        - Name of the guest or owner, of the device, the process, the network namespace or the address.
+                        - V(null) for a network namespace that could not be found.
+                      returned: always
+                      type: str
+                      sample: web1
+                    uuid:
+                      description: UUID of the guest or owner, V(null) for other kinds.
+                      returned: always
+                      type: str
+                      sample: 261117d6-aecc-4266-a838-aeb30837632d
+                    network:
+                      description: Network of libvirt's that handed out the VF.
+                      returned: always
+                      type: str
+                      sample: passthrough
+                    active:
+                      description: V(false) for a guest that does not use the VF now, but will when it starts, because its persistent definition names it.
+                      returned: always
+                      type: bool
+                      sample: true
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather, subsets
+from ansible_collections.vfpool.sriov.plugins.module_utils._guests import is_libvirt_installed
+from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import respawn_where
 
 
 def main() -> None:
@@ -86,8 +440,11 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    wanted = subsets(module.params["gather_subset"])
+    if "usage" in wanted and is_libvirt_installed():
+        respawn_where("libvirt", "pyudev")
     try:
-        sriov = gather(module.params["pfs"], subsets(module.params["gather_subset"]), module.run_command)
+        sriov = gather(module.params["pfs"], wanted, module.run_command)
     except SriovError as error:
         module.fail_json(msg=str(error), **error.result)
     module.exit_json(changed=False, ansible_facts={"sriov": sriov})
