@@ -71,7 +71,7 @@ def _read_links(pfs: list[dict[str, Any]], run: Run, incomplete: Incomplete) -> 
 
 def _add_config(pfs: list[dict[str, Any]], links: Links | None, run: Run, sysfs: Sysfs, incomplete: Incomplete) -> None:
     """What is configured rather than found: VF configuration, MSI-X vectors, the switch's mode; and the words for vendor and model."""
-    names = _hardware_names(pfs, incomplete)
+    names = _hardware_names(sysfs, incomplete) if pfs else None
     for pf in pfs:
         address = pf["pci_address"]
         _add_vf_configs(pf, links, run, incomplete)
@@ -93,9 +93,9 @@ def _add_config(pfs: list[dict[str, Any]], links: Links | None, run: Run, sysfs:
                 incomplete.note("model", address, str(error))
 
 
-def _hardware_names(pfs: list[dict[str, Any]], incomplete: Incomplete) -> HardwareNames | None:
+def _hardware_names(sysfs: Sysfs, incomplete: Incomplete) -> HardwareNames | None:
     try:
-        return HardwareNames() if pfs else None
+        return HardwareNames(sysfs.udev)
     except NamesUnknown as error:
         incomplete.note("vendor", None, str(error))
         incomplete.note("model", None, str(error))

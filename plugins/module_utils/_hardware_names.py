@@ -15,9 +15,11 @@ class NamesUnknown(Exception):
 
 
 class HardwareNames:
-    """Raises NamesUnknown when this Python has no pyudev (imported only here: it takes longer than all of sysfs)."""
+    """Raises NamesUnknown without udev, and when this Python has no pyudev (imported only here: it takes longer than all of sysfs)."""
 
-    def __init__(self) -> None:
+    def __init__(self, udev: str | None) -> None:
+        if udev is None:
+            raise NamesUnknown("there is no udev for this tree")
         try:
             import pyudev
         except ImportError as error:
