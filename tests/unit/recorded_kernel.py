@@ -52,7 +52,9 @@ class RecordedKernel:
     def run(self, command: list[str]) -> tuple[int, str, str]:
         """In place of AnsibleModule.run_command."""
         line = " ".join(command)
-        if line == "ip -json -details link show dev enp1s0":
+        if command[0] == "devlink":
+            return 1, "", "kernel answers: No such device"
+        if line == "ip -json -details address show":
             return 0, '[{"ifname": "enp1s0", "address": "52:54:00:00:00:02", "min_mtu": 68, "max_mtu": 9216, "vfinfo_list": []}]', ""
         self.log.append(line)
         if line in self.refusals:
