@@ -34,7 +34,7 @@ def msix_count(config: str) -> int | None:
         if not _bytes(fd, _STATUS, 1)[0] & _HAS_CAPABILITIES:
             return None
         position = _bytes(fd, _FIRST_CAPABILITY, 1)[0]
-        for _ in range(_MOST_CAPABILITIES):
+        for _step in range(_MOST_CAPABILITIES):
             if position < 0x40:
                 return None
             capability, position_of_next, low, high = _bytes(fd, position & 0xFC, 4)
