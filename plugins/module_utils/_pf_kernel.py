@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._carrier import wait_for_carrier
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import Run
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import read_link, vf_configs
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._udev import VfWatch
+from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import set_attributes, settings
 
 __all__ = ["PfKernel"]
 
@@ -29,12 +32,14 @@ _WHY_NO_VFS = {
     errno.EIO: "the card did not answer: see journalctl -k",
     errno.EOPNOTSUPP: "the driver does not do that in the PF's present mode: see journalctl -k",
 }
+# Seconds that a link takes at most to find its speed after it was switched on or after the card made VFs.
+_CARRIER = 15
 
 
 class PfKernel:
     """The kernel's side of one PF. Each method does one thing at once and raises SriovError when the kernel refuses."""
 
-    def __init__(self, pf: dict[str, Any], run: Run, timeout: float = 120, sysfs: Sysfs | None = None) -> None:
+    def __init__(self, pf: dict[str, Any], run: Callable[..., tuple[int, str, str]], timeout: float = 120, sysfs: Sysfs | None = None) -> None:
         self.sysfs = sysfs or Sysfs()
         self._pf = pf
         self._run = run
@@ -79,7 +84,7 @@ class PfKernel:
                 raise SriovError(
                     f"{describe_pf(self._pf)} made {made} of {count} VFs: ask for {made}, or give the card more room in the BIOS{watch.kernel_words()}."
                 )
-            watch.wait(count, self._timeout)
+            watch.wait(range(count), self._timeout)
 
     def put_vfs_back(self, count: int) -> None:
         """Undo what ``destroy_vfs`` and ``make_vfs`` did, from wherever they stopped."""
@@ -89,16 +94,42 @@ class PfKernel:
         if count:
             self.make_vfs(count)
 
-    def set_link(self, name: str, option: str, value: str) -> None:
+    def set_eswitch_mode(self, mode: str) -> None:
+        self._command(["devlink", "dev", "eswitch", "set", f"pci/{self._pf['pci_address']}", "mode", mode], f"eswitch_mode {mode}")
+
+    def set_link(self, option: str, value: str) -> None:
         """``ip link set dev NAME OPTION VALUE``, where ``link`` stands for the bare words ``up`` and ``down``."""
         words = [value] if option == "link" else [option, value]
+        self._command(["ip", "link", "set", "dev", self._pf["name"], *words], f"{option} {value}")
+
+    def set_attributes(self, wanted: dict[int, dict[str, Any]]) -> None:
+        """Bring the attributes of VFs (index to `config` of the facts, as far as declared) to what is wanted, in one process."""
+        if not wanted:
+            return
+        wrong = settings(vf_configs(read_link(self._pf["name"], self._run)), wanted)
+        if any(setting.values.get("max_tx_rate") for setting in wrong):
+            wait_for_carrier(f"{self.sysfs.root}/class/net/{self._pf['name']}", min(self._timeout, _CARRIER))
+        set_attributes(self._pf, wrong, self._run)
+
+    def mac_is_given(self, vf: dict[str, Any]) -> bool:
+        """Whether a VF has its admin MAC from an administrator; a driver may show the one that a VF has chosen for itself.
+
+        An address that the VF itself does not use must have been given; one that it uses, only if it counts as permanent.
+        """
+        admin_mac = vf["config"]["mac"]
+        if admin_mac == "00:00:00:00:00:00":
+            return False
+        chosen = vf["mac"] == admin_mac and self.sysfs.text(f"class/net/{vf['name']}/addr_assign_type") != "0"
+        return not chosen
+
+    def _command(self, command: list[str], setting: str) -> None:
         try:
-            code, _out, err = self._run(["ip", "link", "set", "dev", name, *words])
+            code, _out, err = self._run(command)
         except OSError as error:
-            raise SriovError(f"The command ip does not run ({error.strerror}): install iproute2.") from error
+            raise SriovError(f"The command {command[0]} does not run ({error.strerror}): install iproute2.") from error
         if code != 0:
-            reason = err.strip().replace("RTNETLINK answers: ", "").replace("Error: ", "") or f"ip exited with {code}"
-            raise SriovError(f"{describe_pf(self._pf)} refuses {option} {value}: {reason}.")
+            reason = err.strip().replace("RTNETLINK answers: ", "").replace("Error: ", "").rstrip(".") or f"{command[0]} exited with {code}"
+            raise SriovError(f"{describe_pf(self._pf)} refuses {setting}: {reason}.")
 
     def _write(self, name: str, value: str) -> None:
         # One write system call without a newline or a buffer: the errno of the driver comes back from it.

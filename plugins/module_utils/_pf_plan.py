@@ -15,6 +15,9 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfK
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers
+from ansible_collections.vfpool.sriov.plugins.module_utils._vf_plan import VfPlan, drivers_to_keep, settings_to_keep
+from ansible_collections.vfpool.sriov.plugins.module_utils._vf_wish import wanted_vfs
 
 __all__ = ["PfPlan", "wanted_num_vfs"]
 
@@ -23,29 +26,61 @@ class PfPlan:
     """The steps for one PF, with whom they affect and what they change. Making it writes nothing.
 
     ``wish`` holds what the user declared, under the names of the module's options; what is None stays as it is.
+    ``unknown_use`` says why it is not known who uses some of the VFs.
     Raises SriovError for a wish that this PF cannot fulfil, and for one that would take a VF from its holder.
     """
 
-    def __init__(self, pf: dict[str, Any], wish: dict[str, Any], kernel: PfKernel, unknown_use: Iterable[str] = ()) -> None:
+    def __init__(self, pf: dict[str, Any], wish: dict[str, Any], kernel: PfKernel, drivers: VfDrivers, unknown_use: Iterable[str] = ()) -> None:
         self.plan = Plan()
         self.affected: list[dict[str, Any]] = []
         self.before: dict[str, Any] = {}
         self.after: dict[str, Any] = {}
-        self._pf = pf
-        self._kernel = kernel
+        self._pf, self._wish, self._kernel, self._drivers = pf, wish, kernel, drivers
         self._name = describe_pf(pf)
-        self._require_interface(wish)
+        self._require_interface()
+        self.num_vfs = wanted_num_vfs(wish["num_vfs"], pf)
+        count = pf["num_vfs"] if self.num_vfs is None else self.num_vfs
+        vfs = VfPlan(pf, wanted_vfs(wish["vfs"], count, pf), count, kernel, drivers)
         if not kernel.may_write():
             raise SriovError(f"This run may not change {self._name}: run as root, with become.")
-        self._plan_drivers_autoprobe(wish["drivers_autoprobe"])
-        self._plan_mtu(wish["mtu"])
-        self._plan_num_vfs(wanted_num_vfs(wish["num_vfs"], pf), wish["on_in_use"], unknown_use)
-        self._plan_link(wish["link"])
+        self._add_steps(count, vfs, list(unknown_use))
 
-    def _require_interface(self, wish: dict[str, Any]) -> None:
-        needy = [option for option in ("link", "mtu") if wish[option] is not None]
+    def _add_steps(self, count: int, vfs: VfPlan, unknown_use: list[str]) -> None:
+        """In the one order that every driver takes: a switch's mode only without VFs, rates only with the link up."""
+        now = self._pf["num_vfs"]
+        new_number = self._differs("num_vfs", now, self.num_vfs)
+        new_mode = self._differs("eswitch_mode", self._eswitch_mode(), self._wish["eswitch_mode"])
+        self.remakes_vfs = new_number or (new_mode and now > 0)
+        self._plan_drivers_autoprobe(self._wish["drivers_autoprobe"])
+        if self.remakes_vfs and now:
+            self._plan_destruction(now, count, unknown_use)
+        if new_mode:
+            self._plan_eswitch_mode(self._wish["eswitch_mode"])
+        self._plan_interface("mtu", self._pf["mtu"], self._wish["mtu"])
+        if self.remakes_vfs and count:
+            kernel = self._kernel
+            self.plan.add(f"make {count} VFs on {self._name}", partial(kernel.make_vfs, count), partial(kernel.put_vfs_back, 0))
+        if self._wish["link"] is not None:
+            self._plan_interface("link", "up" if self._kernel.is_up() else "down", self._wish["link"])
+        if not self.remakes_vfs:
+            self._guard(vfs.loses_driver(), "change their drivers or vectors", unknown_use)
+        vfs.add_steps(self.plan, self.remakes_vfs)
+        before, after = vfs.diff(self.remakes_vfs)
+        if before or after:
+            self.before["vfs"], self.after["vfs"] = before, after
+
+    def _require_interface(self) -> None:
+        of_vfs = any(value is not None for entry in self._wish["vfs"] or [] for key, value in entry.items() if key not in ("index", "driver", "msix_count"))
+        needy = [option for option in ("link", "mtu") if self._wish[option] is not None] + (["the attributes of vfs"] if of_vfs else [])
         if needy and self._pf["name"] is None:
             raise SriovError(f"{self._name} has no network interface, so {' and '.join(needy)} cannot be set: leave it out, or load the card's network driver.")
+
+    def _eswitch_mode(self) -> str | None:
+        """A card without a switch is what others are in legacy mode."""
+        mode: str | None = self._pf["eswitch_mode"]
+        if mode is None and self._wish["eswitch_mode"] == "switchdev":
+            raise SriovError(f"{self._name} has no switch whose mode could be chosen: leave eswitch_mode out, or write legacy.")
+        return mode or "legacy"
 
     def _differs(self, option: str, now: Any, wanted: Any) -> bool:
         """Whether there is something to do; what is declared is shown by the diff in either case."""
@@ -54,47 +89,39 @@ class PfPlan:
         self.before[option], self.after[option] = now, wanted
         return bool(now != wanted)
 
+    def _guard(self, lost: list[int], change: str, unknown_use: list[str]) -> None:
+        """Stop here if the plan would take one of the VFs from someone who may keep it."""
+        if self._wish["on_in_use"] == "fail":
+            refuse_if_in_use(self._pf, lost, change, unknown_use)
+        refuse_if_open(self._pf, lost)
+        self.affected = affected(self._pf, lost)
+
+    def _plan_destruction(self, now: int, count: int, unknown_use: list[str]) -> None:
+        change = f"change the number of VFs from {now} to {count}" if now != count else f"change eswitch_mode to {self._wish['eswitch_mode']}"
+        self._guard([vf["index"] for vf in self._pf["vfs"]], change, unknown_use)
+        kept = settings_to_keep(self._pf, now, self._kernel.mac_is_given)
+
+        def bring_back() -> None:
+            self._kernel.put_vfs_back(now)
+            self._kernel.set_attributes(kept)
+            self._drivers.bind_each(drivers_to_keep(self._pf, now))
+
+        self.plan.add(f"destroy VF {format_ranges(range(now))} of {self._name}", self._kernel.destroy_vfs, bring_back)
+
     def _plan_drivers_autoprobe(self, wanted: bool | None) -> None:
         now = self._pf["drivers_autoprobe"]
         if wanted is not None and self._differs("drivers_autoprobe", now, wanted):
             set_to = self._kernel.set_drivers_autoprobe
             self.plan.add(f"switch drivers_autoprobe of {self._name} {'on' if wanted else 'off'}", partial(set_to, wanted), partial(set_to, now))
 
-    def _plan_num_vfs(self, wanted: int | None, on_in_use: str, unknown_use: Iterable[str]) -> None:
-        now = self._pf["num_vfs"]
-        if not self._differs("num_vfs", now, wanted):
-            return
-        kernel = self._kernel
-        if now:
-            lost = [vf["index"] for vf in self._pf["vfs"]]
-            if on_in_use == "fail":
-                refuse_if_in_use(self._pf, lost, f"change the number of VFs from {now} to {wanted}", unknown_use)
-            refuse_if_open(self._pf, lost)
-            self.affected = affected(self._pf, lost)
-            self.plan.add(f"destroy VF {format_ranges(range(now))} of {self._name}", kernel.destroy_vfs, partial(kernel.put_vfs_back, now))
-        if wanted:
-            self.plan.add(f"make {wanted} VFs on {self._name}", partial(kernel.make_vfs, wanted), partial(kernel.put_vfs_back, 0))
-
-    def _plan_link(self, wanted: str | None) -> None:
-        if wanted is not None:
-            self._plan_interface("link", "up" if self._kernel.is_up() else "down", wanted)
-
-    def _plan_mtu(self, wanted: int | None) -> None:
-        self._plan_interface("mtu", self._pf["mtu"], wanted)
+    def _plan_eswitch_mode(self, wanted: str) -> None:
+        set_to = self._kernel.set_eswitch_mode
+        self.plan.add(f"set eswitch_mode of {self._name} to {wanted}", partial(set_to, wanted), partial(set_to, self._pf["eswitch_mode"]))
 
     def _plan_interface(self, option: str, now: Any, wanted: Any) -> None:
         if self._differs(option, now, wanted):
-            set_to = partial(self._kernel.set_link, self._pf["name"], option)
+            set_to = partial(self._kernel.set_link, option)
             self.plan.add(f"set {option} of {self._name} from {now} to {wanted}", partial(set_to, str(wanted)), partial(set_to, str(now)))
-
-    @property
-    def diff(self) -> dict[str, str]:
-        return {
-            "before_header": self._name,
-            "after_header": self._name,
-            "before": _yaml(self.before),
-            "after": _yaml(self.after),
-        }
 
 
 def wanted_num_vfs(text: str | None, pf: dict[str, Any]) -> int | None:
@@ -109,11 +136,3 @@ def wanted_num_vfs(text: str | None, pf: dict[str, Any]) -> int | None:
     if int(text) > most:
         raise SriovError(f"num_vfs {text} is more than {describe_pf(pf)} has: write {most} or less, or max.")
     return int(text)
-
-
-def _yaml(state: dict[str, Any]) -> str:
-    return "".join(f"{key}: {_scalar(value)}\n" for key, value in state.items())
-
-
-def _scalar(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) or value is None else str(value)

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterable
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._kernel_log import KernelLog
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
-__all__ = ["VfWatch"]
+__all__ = ["VfWatch", "has_interface"]
 
 _DEVICES = "bus/pci/devices"
 # Drivers that hand a VF to user space: it has no network interface, and none will come.
 _WITHOUT_INTERFACE = ("vfio", "uio", "igb_uio", "pci-stub", "pciback")
 # Bytes: 256 VFs make some 2000 events of about 1 KiB, more than the socket's usual 208 KiB.
 _BUFFER = 16 * 1024 * 1024
+
+
+def has_interface(driver: str) -> bool:
+    """Whether a driver of a network card makes a network interface, rather than to hand the device to user space."""
+    return not driver.startswith(_WITHOUT_INTERFACE)
 
 
 class VfWatch:
@@ -48,10 +54,10 @@ class VfWatch:
     def __exit__(self, *_error: object) -> None:
         self._log.close()
 
-    def wait(self, count: int, timeout: float) -> None:
-        """Return when the VFs 0 to ``count - 1`` are ready; raise SriovError, naming the others, after ``timeout`` seconds."""
+    def wait(self, indices: Iterable[int], timeout: float) -> None:
+        """Return when these VFs are ready; raise SriovError, naming the others, after ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
-        addresses = {index: self._sysfs.link_name(f"{_DEVICES}/{self._pf}/virtfn{index}") for index in range(count)}
+        addresses = {index: self._sysfs.link_name(f"{_DEVICES}/{self._pf}/virtfn{index}") for index in indices}
         waiting = {address: index for index, address in addresses.items() if address and not self._is_ready(address)}
         last_words: dict[str, str] = {}
         while waiting:
@@ -79,7 +85,7 @@ class VfWatch:
         driver = self._sysfs.link_name(f"{base}/driver")
         network_card = (self._sysfs.text(f"{base}/class") or "").startswith("0x02")
         # Without a driver now, none is on its way: the kernel probes while it makes the VF, and udev loads modules before it reports the device.
-        if driver is None or not network_card or driver.startswith(_WITHOUT_INTERFACE):
+        if driver is None or not network_card or not has_interface(driver):
             return True
         interfaces = self._interfaces(base)
         return bool(interfaces) and all(self._udev_is_done_with("net", name) for name in interfaces)

@@ -8,12 +8,12 @@ DOCUMENTATION = r"""
 module: sriov_pf
 short_description: Bring one SR-IOV PF and its VFs to a declared state
 description:
-  - Sets the number of VFs of a physical function (PF), its link, its MTU and whether the kernel gives drivers to new VFs.
+  - Sets the number of VFs of a physical function (PF), its link, MTU and switch mode, and the attributes and drivers of its VFs.
   - What is not mentioned stays as it is.
   - Changing the number of VFs destroys every VF first, because the kernel allows it no other way.
     If a guest, a macvtap device, a VFIO process or another network namespace holds one of them, the module names each holder and writes nothing.
   - Returns when udev is done with each new VF, so that interface names are final.
-  - If the kernel or the driver refuses a value, what was done before is undone.
+  - If the kernel or the driver refuses a value, what was done before is undone, and RV(ignore:msg) names the VF, the value and the likely cause.
 author:
   - the vfpool.sriov authors (@vfpool)
 extends_documentation_fragment:
@@ -46,6 +46,70 @@ options:
     description:
       - The PF's MTU in bytes. Many drivers allow a VF no larger one.
     type: int
+  eswitch_mode:
+    description:
+      - The mode of the card's internal switch. V(switchdev) gives each VF a representor on the host.
+      - The mode changes only without VFs, so they are made anew, as with O(num_vfs).
+    type: str
+    choices: [legacy, switchdev]
+  vfs:
+    description:
+      - What single VFs should have. A VF is named by one entry at most, and what an entry does not mention stays as it is,
+        also where a new number of VFs makes the VF anew.
+    type: list
+    elements: dict
+    suboptions:
+      index:
+        description: The VF, or a range of VFs such as V(0-7,9).
+        type: str
+        required: true
+      mac:
+        description:
+          - The admin MAC, which the card gives to the VF and lets no guest change. V(00:00:00:00:00:00) is none.
+          - A VF whose network driver is already at work goes on with its old address until that driver is bound anew.
+        type: str
+      vlan:
+        description: The VLAN that the card puts the VF's traffic into, 1 to 4094, or 0 for none.
+        type: int
+      qos:
+        description: The VLAN priority, 0 to 7.
+        type: int
+      vlan_proto:
+        description: The VLAN protocol.
+        type: str
+        choices: [802.1Q, 802.1ad]
+      spoofchk:
+        description: Whether the card drops what the VF sends from a foreign MAC address.
+        type: bool
+      trust:
+        description: Whether the VF may do what could disturb others, such as promiscuous mode.
+        type: bool
+      link_state:
+        description: The link that the VF sees, V(auto) for that of the PF.
+        type: str
+        choices: [auto, enable, disable]
+      min_tx_rate:
+        description: The least bandwidth for sending in Mbit/s, 0 for none.
+        type: int
+      max_tx_rate:
+        description: The most bandwidth for sending in Mbit/s, 0 for no limit. Many drivers take it only while the link has a carrier.
+        type: int
+      query_rss:
+        description: Whether the VF may ask for the PF's RSS configuration.
+        type: bool
+      driver:
+        description: The name of the driver that gets the VF, such as V(vfio-pci); V(default) for the card's own; V(none) for no driver.
+        type: str
+      msix_count:
+        description: The number of MSI-X vectors of the VF, where the card's driver can share them out.
+        type: int
+  persist:
+    description:
+      - Whether what is declared is there again after a reboot, before libvirt starts its networks.
+      - What an earlier run declared for the same PF and this one does not mention goes on being so.
+      - V(false) removes what an earlier run left for the next boot. So does O(num_vfs=0), except for options that stand beside it.
+    type: bool
+    default: true
   on_in_use:
     description:
       - What to do when someone holds a VF that would be destroyed.
@@ -82,6 +146,21 @@ EXAMPLES = r"""
     pf: "0000:3b:00.0"
     drivers_autoprobe: false
     num_vfs: 16
+
+- name: Give VLANs and rates to VFs, and some of them to VFIO
+  vfpool.sriov.sriov_pf:
+    pf: enp1s0
+    num_vfs: 8
+    link: up
+    vfs:
+      - index: 0-3
+        vlan: 100
+        spoofchk: true
+        max_tx_rate: 200
+      - index: 4,5
+        trust: true
+      - index: 6-7
+        driver: vfio-pci
 
 - name: Give all VFs back, and say whom that would hit
   vfpool.sriov.sriov_pf:
@@ -142,17 +221,37 @@ diff:
 """
 
 import contextlib
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
-from ansible_collections.vfpool.sriov.plugins.module_utils._holders import without_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import require, respawn_where
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf_diff import as_diff
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_plan import PfPlan
+from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers
+
+VF_OPTIONS = {
+    "index": {"type": "str", "required": True},
+    "mac": {"type": "str"},
+    "vlan": {"type": "int"},
+    "qos": {"type": "int"},
+    "vlan_proto": {"type": "str", "choices": ["802.1Q", "802.1ad"]},
+    "spoofchk": {"type": "bool"},
+    "trust": {"type": "bool"},
+    "link_state": {"type": "str", "choices": ["auto", "enable", "disable"]},
+    "min_tx_rate": {"type": "int"},
+    "max_tx_rate": {"type": "int"},
+    "query_rss": {"type": "bool"},
+    "driver": {"type": "str"},
+    "msix_count": {"type": "int"},
+}
 
 
 def main() -> None:
@@ -163,6 +262,9 @@ def main() -> None:
             "drivers_autoprobe": {"type": "bool"},
             "link": {"type": "str", "choices": ["up", "down"]},
             "mtu": {"type": "int"},
+            "eswitch_mode": {"type": "str", "choices": ["legacy", "switchdev"]},
+            "vfs": {"type": "list", "elements": "dict", "options": VF_OPTIONS},
+            "persist": {"type": "bool", "default": True},
             "on_in_use": {"type": "str", "choices": ["fail", "force"], "default": "fail"},
             "timeout": {"type": "int", "default": 120},
         },
@@ -180,17 +282,22 @@ def main() -> None:
 
 def bring_about(module: AnsibleModule) -> dict[str, Any]:
     """Plan, and outside check mode apply; the lock is held from the reading of the plan's ground to its last step."""
-    subsets = frozenset(("min", "config", "usage"))
-    address = gather([module.params["pf"]], frozenset(("min",)), module.run_command)["pfs"][0]["pci_address"]
-    with contextlib.nullcontext() if module.check_mode else locked("PF", address, module.params["timeout"]):
-        sriov = gather([address], subsets, module.run_command)
+    # The kernel's words are looked for in what ip says, so it has to say them in English.
+    module.run_command_environ_update = {"LC_ALL": "C"}
+    run, timeout = partial(module.run_command, handle_exceptions=False), module.params["timeout"]
+    everything = frozenset(("min", "config", "usage"))
+    address = gather([module.params["pf"]], frozenset(("min",)), run)["pfs"][0]["pci_address"]
+    with contextlib.nullcontext() if module.check_mode else locked("PF", address, timeout):
+        sriov = gather([address], everything, run)
         pf = sriov["pfs"][0]
-        unknown_use = [entry["reason"] for entry in sriov["incomplete"] if "used_by" in entry["part"] or entry["part"] == "usage"]
-        wish = PfPlan(without_libvirt(sriov)[0], module.params, PfKernel(pf, module.run_command, module.params["timeout"]), unknown_use)
+        unknown_use = [entry["reason"] for entry in sriov["incomplete"] if entry["part"].endswith("used_by")]
+        sysfs = Sysfs()
+        wish = PfPlan(pf, module.params, PfKernel(pf, run, timeout, sysfs), VfDrivers(pf, run, timeout, sysfs), unknown_use)
         if not module.check_mode and wish.plan.changed:
             wish.plan.apply()
-            pf = gather([address], subsets, module.run_command)["pfs"][0]
-    return {"changed": wish.plan.changed, "actions": wish.plan.actions, "affected": wish.affected, "diff": wish.diff, "pf": pf}
+            pf = gather([address], everything, run)["pfs"][0]
+    diff = as_diff(describe_pf(pf), wish.before, wish.after)
+    return {"changed": wish.plan.changed, "actions": wish.plan.actions, "affected": wish.affected, "diff": diff, "pf": pf}
 
 
 if __name__ == "__main__":

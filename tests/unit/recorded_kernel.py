@@ -49,13 +49,13 @@ class RecordedKernel:
             vf["used_by"] = []
         return pf
 
-    def run(self, command: list[str]) -> tuple[int, str, str]:
+    def run(self, command: list[str], data: str = "") -> tuple[int, str, str]:
         """In place of AnsibleModule.run_command."""
         line = " ".join(command)
-        if command[0] == "devlink":
-            return 1, "", "kernel answers: No such device"
-        if line == "ip -json -details address show":
+        if command[:4] == ["ip", "-json", "-details", "address"]:
             return 0, '[{"ifname": "enp1s0", "address": "52:54:00:00:00:02", "min_mtu": 68, "max_mtu": 9216, "vfinfo_list": []}]', ""
+        if command[:4] == ["devlink", "-j", "dev", "eswitch"]:
+            return 1, "", "kernel answers: No such device\n"
         self.log.append(line)
         if line in self.refusals:
             return 2, "", self.refusals[line]
@@ -94,7 +94,7 @@ class RecordedKernel:
             folder = self.tree.root / ("bus/pci/devices" if subsystem == "pci" else "class/net") / name
             if not folder.exists():
                 raise DeviceNotFoundError
-            return types.SimpleNamespace(is_initialized=subsystem == "pci" or not any(name.endswith(f"v{index}") for index in self.silent))
+            return types.SimpleNamespace(properties={}, is_initialized=subsystem == "pci" or not any(name.endswith(f"v{index}") for index in self.silent))
 
         monitor = types.SimpleNamespace(
             filter_by=lambda _subsystem: None, set_receive_buffer_size=lambda _size: None, start=lambda: None, poll=lambda _timeout: None

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf_diff import as_diff
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_plan import PfPlan
+from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
 from ansible_collections.vfpool.sriov.tests.unit.recorded_kernel import RecordedKernel
 
@@ -25,9 +27,9 @@ def kernel(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> RecordedKernel:
 
 
 def plan(kernel: RecordedKernel, pf: dict[str, Any] | None = None, **wish: Any) -> PfPlan:
-    nothing = dict.fromkeys(("num_vfs", "drivers_autoprobe", "link", "mtu"))
+    nothing = dict.fromkeys(("num_vfs", "drivers_autoprobe", "link", "mtu", "eswitch_mode", "vfs"))
     pf = pf or kernel.read()
-    return PfPlan(pf, {**nothing, "on_in_use": "fail", **wish}, PfKernel(pf, kernel.run, 0, kernel.sysfs))
+    return PfPlan(pf, {**nothing, "on_in_use": "fail", **wish}, PfKernel(pf, kernel.run, 0, kernel.sysfs), VfDrivers(pf, kernel.run, 0, kernel.sysfs))
 
 
 def refusal(kernel: RecordedKernel, pf: dict[str, Any] | None = None, **wish: Any) -> str:
@@ -59,24 +61,25 @@ def test_the_first_vfs_of_a_pf_need_no_zero_and_the_last_leave_none(kernel: Reco
 
 
 def test_max_means_as_many_as_the_card_has(kernel: RecordedKernel) -> None:
-    assert plan(kernel, num_vfs="max").after == {"num_vfs": 8}
+    assert plan(kernel, num_vfs="max").after["num_vfs"] == 8
 
 
 def test_what_is_already_so_is_no_change(kernel: RecordedKernel) -> None:
     wish = plan(kernel, num_vfs="3", link="up", mtu=1500, drivers_autoprobe=True)
     assert (wish.plan.changed, wish.plan.actions) == (False, [])
-    assert wish.diff["before"] == wish.diff["after"]
+    assert wish.before == wish.after
 
 
 def test_the_steps_come_in_the_order_that_the_kernel_needs(kernel: RecordedKernel) -> None:
     plan(kernel, num_vfs="4", link="down", mtu=9000, drivers_autoprobe=False).plan.apply()
-    assert kernel.log == ["sriov_drivers_autoprobe=0", "ip link set dev enp1s0 mtu 9000", "sriov_numvfs=0", "sriov_numvfs=4", "ip link set dev enp1s0 down"]
+    assert kernel.log == ["sriov_drivers_autoprobe=0", "sriov_numvfs=0", "ip link set dev enp1s0 mtu 9000", "sriov_numvfs=4", "ip link set dev enp1s0 down"]
 
 
 def test_the_diff_shows_what_is_declared_and_nothing_else(kernel: RecordedKernel) -> None:
-    diff = plan(kernel, num_vfs="4", link="up").diff
-    assert diff["before"] == "num_vfs: 3\nlink: up\n"
-    assert diff["after"] == "num_vfs: 4\nlink: up\n"
+    wish = plan(kernel, mtu=9000, link="up", vfs=[{"index": "1", "mac": "52:54:00:00:01:01"}])
+    diff = as_diff("enp1s0", wish.before, wish.after)
+    assert diff["before"] == "mtu: 1500\nlink: up\nvfs:\n  1: {mac: null}\n"
+    assert diff["after"] == 'mtu: 9000\nlink: up\nvfs:\n  1: {mac: "52:54:00:00:01:01"}\n'
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,166 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: the part of a plan that concerns the VFs of a PF one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import later_address
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
+from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
+from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
+from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._udev import has_interface
+from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import ATTRIBUTES, describe, settings
+from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers, is_bound_as
+
+__all__ = ["VfPlan", "drivers_to_keep", "settings_to_keep"]
+
+# What a VF has when it is made; a setting that differs was made by someone.
+_FRESH = {
+    "vlan": 0,
+    "qos": 0,
+    "vlan_proto": "802.1Q",
+    "spoofchk": True,
+    "trust": False,
+    "link_state": "auto",
+    "min_tx_rate": 0,
+    "max_tx_rate": 0,
+    "query_rss": False,
+}
+# A step's name lists this many different settings in full.
+_LISTED = 6
+
+
+def settings_to_keep(pf: dict[str, Any], count: int, kernel_says: Callable[[dict[str, Any]], bool]) -> dict[int, dict[str, Any]]:
+    """The settings that the first ``count`` VFs have from someone, so that making them anew does not lose what nobody mentioned.
+
+    ``kernel_says`` tells whether a VF has its MAC address from an administrator rather than by chance.
+    """
+    kept = {}
+    for vf in pf["vfs"][:count]:
+        config = vf["config"] or {}
+        made = {name: config[name] for name in _FRESH if config.get(name) not in (None, _FRESH[name])}
+        if config.get("mac") and kernel_says(vf):
+            made["mac"] = config["mac"]
+        if made:
+            kept[vf["index"]] = made
+    return kept
+
+
+def drivers_to_keep(pf: dict[str, Any], count: int) -> dict[int, str]:
+    """Those of the first ``count`` VFs that someone gave to a driver for user space: a new VF gets the card's own."""
+    return {vf["index"]: vf["driver"] for vf in pf["vfs"][:count] if vf["driver"] and not has_interface(vf["driver"])}
+
+
+class VfPlan:
+    """What is declared for the VFs, against what they are. ``count`` is the number of VFs that there will be."""
+
+    def __init__(self, pf: dict[str, Any], wanted: dict[int, dict[str, Any]], count: int, kernel: PfKernel, drivers: VfDrivers) -> None:
+        self._pf, self._count, self._kernel, self._drivers = pf, count, kernel, drivers
+        self._name = describe_pf(pf)
+        self._now = {vf["index"]: vf for vf in pf["vfs"]}
+        self._wanted = wanted
+        self._attributes = {index: _only(declared, ATTRIBUTES) for index, declared in wanted.items()}
+        self._vectors = {index: declared["msix_count"] for index, declared in wanted.items() if "msix_count" in declared}
+        self._binding = {index: declared["driver"] for index, declared in wanted.items() if "driver" in declared}
+        for driver in sorted(set(self._binding.values())):
+            drivers.refuse_impossible(driver)
+        if self._vectors:
+            drivers.refuse_msix()
+
+    def loses_driver(self) -> list[int]:
+        """The VFs that lose their present driver, if only for a moment, when no VF is made anew."""
+        return sorted({*self._new_vectors(remade=False), *self._new_drivers(remade=False)})
+
+    def add_steps(self, plan: Plan, remade: bool) -> None:
+        self._add_attributes(plan, remade)
+        for index, vectors in self._new_vectors(remade).items():
+            old = None if remade else self._now[index]["msix_count"]
+            set_to = partial(self._drivers.set_msix_count, index)
+            plan.add(f"set msix_count of VF {index} of {self._name} to {vectors}", partial(set_to, vectors), old and partial(set_to, old))
+        for driver, indices in _grouped(self._new_drivers(remade)):
+            words = "take VF {} of {} from its driver" if driver == "none" else "bind VF {} of {} to " + driver
+            undo = None if remade else partial(self._bind_back, indices)
+            plan.add(words.format(format_ranges(indices), self._name), partial(self._drivers.bind, indices, driver), undo)
+
+    def _add_attributes(self, plan: Plan, remade: bool) -> None:
+        if not remade:
+            configs = {index: vf["config"] or {} for index, vf in self._now.items()}
+            wrong = settings(configs, self._attributes)
+            changes: dict[int, dict[str, Any]] = {}
+            for setting in wrong:
+                news = {name: value for name, value in setting.values.items() if configs[setting.vf].get(name) != value}
+                changes.setdefault(setting.vf, {}).update(news)
+            old = {index: {name: configs[index][name] for name in news if name in configs[index]} for index, news in changes.items()}
+            undo = partial(self._kernel.set_attributes, old)
+        else:
+            kept = settings_to_keep(self._pf, self._count, self._kernel.mac_is_given)
+            changes = {index: {**kept.get(index, {}), **self._attributes.get(index, {})} for index in sorted({*kept, *self._attributes})}
+            undo = None  # the VFs go again
+        changes = {index: news for index, news in changes.items() if news}
+        if changes:
+            plan.add(f"set {_listed(changes)} of {self._name}", partial(self._kernel.set_attributes, changes), undo)
+
+    def _new_vectors(self, remade: bool) -> dict[int, int]:
+        return {index: count for index, count in self._vectors.items() if remade or self._now[index]["msix_count"] != count}
+
+    def _new_drivers(self, remade: bool) -> dict[int, str]:
+        if not remade:
+            return {index: driver for index, driver in self._binding.items() if not is_bound_as(self._now[index]["driver"], driver)}
+        bound = {**drivers_to_keep(self._pf, self._count), **self._binding}
+        return {index: driver for index, driver in bound.items() if driver != "default"}
+
+    def _bind_back(self, indices: list[int]) -> None:
+        self._drivers.bind_each({index: self._now[index]["driver"] or "none" for index in indices})
+
+    def diff(self, remade: bool) -> tuple[dict[int, Any], dict[int, Any]]:
+        """Each VF that something is declared for, or all where they are made anew, before and after."""
+        before, after = {}, {}
+        for index in sorted({*self._now, *range(self._count)} if remade else self._wanted):
+            declared = self._wanted.get(index, {})
+            if index in self._now:
+                before[index] = {name: self._value(index, name) for name in declared}
+            if index < self._count:
+                after[index] = dict(declared)
+            if remade:
+                self._add_addresses(index, before, after)
+        return before, after
+
+    def _value(self, index: int, name: str) -> Any:
+        vf = self._now[index]
+        if name == "driver":
+            wanted = self._binding[index]
+            return wanted if is_bound_as(vf["driver"], wanted) else vf["driver"] or "none"
+        return vf["msix_count"] if name == "msix_count" else (vf["config"] or {}).get(name)
+
+    def _add_addresses(self, index: int, before: dict[int, Any], after: dict[int, Any]) -> None:
+        """Where the VF is and where it will be, if the card keeps its offset and stride."""
+        if index in before:
+            before[index] = {"pci_address": self._now[index]["pci_address"], **before[index]}
+        if index in after and self._pf["vf_offset"] and self._pf["vf_stride"] is not None:
+            distance = self._pf["vf_offset"] + index * self._pf["vf_stride"]
+            after[index] = {"pci_address": later_address(self._pf["pci_address"], distance), **after[index]}
+
+
+def _only(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: values[name] for name in names if name in values}
+
+
+def _grouped(values: dict[int, Any]) -> list[tuple[Any, list[int]]]:
+    """Each value with the VFs that have it, in the order of the first of these."""
+    groups: dict[str, tuple[Any, list[int]]] = {}
+    for index in sorted(values):
+        groups.setdefault(repr(values[index]), (values[index], []))[1].append(index)
+    return list(groups.values())
+
+
+def _listed(changes: dict[int, dict[str, Any]]) -> str:
+    groups = _grouped(changes)
+    if len(groups) > _LISTED:
+        return f"attributes of VF {format_ranges(changes)}"
+    return "; ".join(f"{describe(values)} of VF {format_ranges(indices)}" for values, indices in groups)
