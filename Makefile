@@ -17,14 +17,25 @@ key = $(firstword $(shell (pwd; cat $(1)) | sha256sum))
 VENV_READY := $(VENV)/ready-$(call key,tests/requirements.txt)
 OLDEST_READY := $(OLDEST)/ready-$(call key,tests/requirements-oldest.txt)
 RUN := $(VENV)/bin/python tests/suite
+# Laboratory hosts: boot, ssh, stop, list. `$(LAB) --help` tells more.
+LAB := cd tests && $(VENV)/bin/python -m lab
 # T chooses: a tool of lint, a test of sanity, tests by a word in their name, a scenario.
 ONLY = $(if $(T),-k '$(T)')
 
 .DEFAULT_GOAL := help
-.PHONY: help test fast lint sanity units oldest integration molecule lock venv clean
+.PHONY: help demo login stop test fast lint sanity units oldest integration molecule lock venv clean
 
 help: ## list the targets
 	@awk -F ': .*## ' '/^[a-z]+: .*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV_READY) ## see it work: boot a host with SR-IOV cards, provision it, start two guests from the pool (root)
+	@$(LAB).demo
+
+login: $(VENV_READY) ## log in to the host of the demo
+	@$(LAB) ssh demo
+
+stop: $(VENV_READY) ## end the hosts of the demo and of interrupted tests, and remove what they left
+	@$(LAB) stop
 
 test: $(VENV_READY) $(OLDEST_READY) ## everything below, with one closing line
 	@$(RUN) lint sanity units oldest integration molecule
@@ -70,4 +81,5 @@ lock: ## pin tests/requirements*.txt anew from tests/requirements*.in
 	done; rm -rf $(CACHE)/lock
 
 clean: ## remove .cache: environments, images, logs
+	@if [ -d $(CACHE)/lab/machines ]; then cd tests && $(PYTHON) -m lab stop; fi
 	rm -rf $(CACHE)

@@ -54,8 +54,6 @@ def _alone(lock: Path) -> Iterator[None]:
 
 
 def _build(suite: str, folder: Path) -> None:
-    if os.geteuid() != 0:
-        raise LabError("making a laboratory image needs root: run this as root")
     subprocess.run([sys.executable, CHECKOUT / "tests/suite/host_packages.py", PACKAGES], check=True, stdout=sys.stderr)
     source = mirror()
     say(f"building the {suite} image from {source} (kept in {folder.parent})")
@@ -74,6 +72,8 @@ def _build(suite: str, folder: Path) -> None:
 
 def image(suite: str) -> Path:
     """The folder with the disks, kernel and key of ``suite``, made first if the recipe has changed."""
+    if os.geteuid() != 0:
+        raise LabError("the laboratory needs root, to make its image and to run QEMU from it: run this as root")
     name = f"{suite}-{recipe_digest(RECIPE, suite)}"
     folder = IMAGES / name
     if folder.exists():
