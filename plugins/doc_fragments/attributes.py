@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # A module that changes the host uses this one alone.
+    # A module that changes the host. Each module uses one of these alone.
     DOCUMENTATION = r"""
 options: {}
 attributes:
@@ -26,31 +26,34 @@ attributes:
     platforms: linux
 """
 
-    # A module that only reads: beside the fragment above.
+    # A module that only reads.
     INFO_MODULE = r"""
 options: {}
 attributes:
   check_mode:
+    description: Can run in check mode and predict what would change without changing anything.
+    support: full
     details: The module changes nothing, in check mode or outside it.
   diff_mode:
+    description: Returns what changed, or in check mode would change, when in diff mode.
     support: N/A
     details: The module changes nothing.
   idempotent:
+    description: When run twice in a row with the same options, the second run changes nothing.
+    support: full
     details: The module changes nothing.
+  platform:
+    description: Operating systems that the managed host may run.
+    support: full
+    platforms: linux
 """
 
-    # A module that reads and returns facts: beside the first fragment.
-    FACTS_MODULE = r"""
-options: {}
-attributes:
-  check_mode:
-    details: The module changes nothing, in check mode or outside it.
-  diff_mode:
-    support: N/A
-    details: The module changes nothing.
-  idempotent:
-    details: The module changes nothing.
+    # A module that only reads, and returns facts.
+    FACTS_MODULE = (
+        INFO_MODULE
+        + r"""
   facts:
     description: Returns an C(ansible_facts) dictionary that updates the facts of the host.
     support: full
 """
+    )

@@ -26,7 +26,7 @@ def select_pf(selector: str, pfs: list[dict[str, Any]]) -> dict[str, Any]:
     found = [pf for pf in pfs if _fits(selector, pf)]
     if len(found) == 1:
         return found[0]
-    there = ", ".join(map(describe_pf, pfs)) or "none; is the card's driver loaded, and SR-IOV switched on in the firmware?"
+    there = ", ".join(map(describe_pf, pfs)) or "none (load the card's driver, and switch SR-IOV on in the firmware)"
     if found:
         fits = ", ".join(map(describe_pf, found))
         raise SriovError(f"{selector!r} fits more than one PF ({fits}): name one of them by its PCI address.")

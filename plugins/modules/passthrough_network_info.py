@@ -13,7 +13,6 @@ description:
 author:
   - the vfpool.sriov authors (@vfpool)
 extends_documentation_fragment:
-  - vfpool.sriov.attributes
   - vfpool.sriov.attributes.info_module
   - vfpool.sriov.libvirt
 options:

@@ -19,7 +19,6 @@ description:
 author:
   - the vfpool.sriov authors (@vfpool)
 extends_documentation_fragment:
-  - vfpool.sriov.attributes
   - vfpool.sriov.attributes.facts_module
 requirements:
   - ip and devlink (Debian package C(iproute2))
