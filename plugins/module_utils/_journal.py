@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: the record of a rebuild that is under way, for the run after one that was cut short.
+
+It lies in a folder that a reboot empties, as libvirt's own ledger does: after a reboot no guest holds anything.
+The first line is the record, as JSON. Each further line is the UUID of a lease that is back in libvirt's ledger:
+if such a lease is missing later, its guest has given it back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+from urllib.parse import quote
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._lock import runtime_folder
+
+__all__ = ["Journal"]
+
+
+class Journal:
+    """The record of one network; ``key`` is its name, with the URI where that is another host's."""
+
+    def __init__(self, key: str, folder: str | None = None) -> None:
+        self.path = os.path.join(folder or runtime_folder(), f"network-{quote(key, safe='')}.rebuild")
+
+    def write(self, uuid: str, xml: str, leases: list[str]) -> None:
+        """Record that the network ``uuid`` with the live ``xml`` is being rebuilt, and the XML of every lease to keep."""
+        record = json.dumps({"uuid": uuid, "xml": xml, "leases": leases})
+        temporary = f"{self.path}.new"
+        try:
+            with open(temporary, "w", encoding="utf-8", opener=_private) as file:
+                file.write(record + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(temporary, self.path)
+        except OSError as error:
+            raise SriovError(f"The record {self.path}, without which no lease is risked, cannot be written: {error.strerror}.") from error
+
+    def read(self) -> dict[str, Any] | None:
+        """The record with its ``done`` leases, or None when no rebuild is under way."""
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                first, *rest = file.read().splitlines()
+            record: dict[str, Any] = json.loads(first)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            said = f"The record {self.path} of an interrupted rebuild cannot be read ({error})"
+            raise SriovError(f"{said}: compare the network's leases with its guests by hand, and remove it.") from error
+        return {**record, "done": set(rest)}
+
+    def mark(self, port: str) -> None:
+        """Note that the lease ``port`` is back in the ledger."""
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(f"{port}\n")
+
+    def remove(self) -> None:
+        try:
+            os.unlink(self.path)
+        except FileNotFoundError:
+            return
+
+
+def _private(path: str, flags: int) -> int:
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: libvirt's ledger of leases, which are the ports of a network.
+
+A lease is a dict: ``port`` (UUID), ``owner_name``, ``owner_uuid``, ``mac``, ``plug`` (what is held, None for a port without one)
+and ``xml`` (the port's own document).
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_PORT, error_code, libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, parse_network, parse_xml, pci_of, pool_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["describe_lease", "holders", "member_of", "parse_port", "put_back", "read_leases", "settled_leases"]
+
+# Seconds for which a lease is offered back while another client has its member. Such a client was given the member while
+# the ledger was empty, finds the device busy, and lets go.
+_PATIENCE = 10
+_PAUSE = 0.02
+
+
+def parse_port(xml: str) -> dict[str, Any]:
+    """A lease, from the XML of a port."""
+    root = parse_xml(xml)
+    plug = root.find("plug")
+    return {
+        "port": root.findtext("uuid"),
+        "owner_name": root.findtext("owner/name"),
+        "owner_uuid": root.findtext("owner/uuid"),
+        "mac": root.find("mac").get("address"),
+        "plug": None if plug is None else _plug(plug),
+        "xml": xml,
+    }
+
+
+def _plug(plug: Any) -> dict[str, Any]:
+    kind = plug.get("type")
+    if kind == "hostdev-pci":
+        return {"type": kind, "address": pci_of(plug.find("address")), "mode": "hostdev"}
+    return {"type": kind, "interface": plug.get("dev") or plug.get("bridge"), "mode": plug.get("mode", kind)}
+
+
+def member_of(lease: dict[str, Any]) -> str | None:
+    """The interface or PCI address that a lease holds."""
+    plug = lease["plug"] or {}
+    return plug.get("interface") or plug.get("address")
+
+
+def describe_lease(lease: dict[str, Any]) -> str:
+    return f"{lease['owner_name'] or lease['owner_uuid']} holds {member_of(lease) or lease['mac']}"
+
+
+def holders(leases: Iterable[dict[str, Any]]) -> str:
+    """Who holds what, in words."""
+    return ", ".join(map(describe_lease, leases))
+
+
+def read_leases(network: Any) -> list[dict[str, Any]]:
+    """Every lease of an active network, ordered by owner and MAC address: one call, and one for each lease."""
+    leases = []
+    for port in network.listAllPorts(0):
+        try:
+            leases.append(parse_port(port.XMLDesc(0)))
+        except libvirt().libvirtError as error:
+            # A guest that stopped since the list was made has given its lease back.
+            if error_code(error) != NO_PORT:
+                raise
+    return sorted(leases, key=lambda lease: (lease["owner_name"], lease["mac"], lease["port"]))
+
+
+def settled_leases(network: Any) -> list[dict[str, Any]]:
+    """The leases, read until a second look finds the same: a guest that starts or stops meanwhile is not missed."""
+    while True:
+        leases = read_leases(network)
+        if {port.UUIDString() for port in network.listAllPorts(0)} == {lease["port"] for lease in leases}:
+            return leases
+
+
+def _nothing(_port: str) -> None:
+    """What ``put_back`` calls where no record is kept."""
+
+
+def put_back(network: Any, leases: list[dict[str, Any]], done: Callable[[str], object] = _nothing) -> None:
+    """Enter ``leases`` into the ledger of an active network again, with their UUIDs, and call ``done`` with each of these.
+
+    In pool order: libvirt gives a newcomer the first free member, which should be one that is really free.
+    Raises SriovError with the guests whose leases cannot be put back.
+    """
+    pending, deadline = leases, time.monotonic() + _PATIENCE
+    while True:
+        pending, reasons = _attempt(network, pending, done)
+        if not pending:
+            return
+        present = {lease["port"]: lease for lease in read_leases(network)}
+        taken = {member_of(lease): lease for lease in present.values()}
+        pending = [lease for lease in pending if lease["port"] not in present]
+        members = members_of(pool_of(parse_network(network.XMLDesc(0))))
+        if any(member_of(lease) not in members for lease in pending) or time.monotonic() > deadline:
+            others = [taken[member_of(lease)] for lease in pending if member_of(lease) in taken]
+            raise SriovError(
+                f"These leases of the network {network.name()} could not be put back: {holders(pending)} ({reasons[0]}). "
+                + (f"Meanwhile {holders(others)}: stop that, and run this again." if others else "Run this again once that is put right.")
+            )
+        time.sleep(_PAUSE)
+
+
+def _attempt(network: Any, leases: list[dict[str, Any]], done: Callable[[str], object]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Offer each lease once; what was refused, and libvirt's reasons."""
+    refused: list[dict[str, Any]] = []
+    reasons: list[str] = []
+    for lease in leases:
+        try:
+            network.portCreateXML(lease["xml"], libvirt().VIR_NETWORK_PORT_CREATE_RECLAIM)
+        # libvirt 9.0 puts a UUID's raw bytes into one of its sentences, which the bindings then fail to decode.
+        except (libvirt().libvirtError, SystemError) as error:
+            if not network.connect().isAlive():
+                raise SriovError(f"The connection to libvirt broke while leases of the network {network.name()} were put back: run this again.") from error
+            refused.append(lease)
+            reasons.append(" ".join(str(error.__cause__ or error).split()))
+        else:
+            done(lease["port"])
+    return refused, reasons
