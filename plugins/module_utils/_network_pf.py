@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import Run
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import read_pfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._pool import pool_vfs
-from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import parse_ranges
+from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges, parse_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf, select_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
-__all__ = ["NotYet", "host_pfs", "pool_of_pf"]
+if TYPE_CHECKING:
+    from ansible_collections.vfpool.sriov.plugins.module_utils._link import Run
+
+__all__ = ["NotYet", "check_addresses", "host_pfs", "pool_of_pf"]
 
 _IFF_UP = 0x1  # linux/if.h
 
@@ -38,31 +40,66 @@ def host_pfs(selector: str | None, run: Run, sysfs: Sysfs) -> list[dict[str, Any
     return found
 
 
-def pool_of_pf(options: dict[str, Any], pfs: list[dict[str, Any]], sysfs: Sysfs) -> dict[str, Any]:
-    """The pool, as ``_network_xml.render`` takes it, that the options `pf`, `vfs` and `mode` mean.
+def pool_of_pf(options: dict[str, Any], pfs: list[dict[str, Any]], sysfs: Sysfs) -> tuple[dict[str, Any], list[str]]:
+    """The pool, as ``_network_xml.render`` takes it, that the options `pf`, `vfs` and `mode` mean, and what to warn of.
 
+    The pool is the PF alone where libvirt expands that into what was asked for, else a list.
     Raises SriovError, in place of libvirt's one sentence for all of these, when there is no such PF, when it has no VFs (NotYet) or none that
     the mode could hand out, and when it is down (NotYet), for then no guest starts.
     """
     pf = _select(options["pf"], pfs, sysfs)
     mode = options["mode"] or "passthrough"
     said = describe_pf(pf)
-    if pf["name"] is None:
-        raise SriovError(f"The PF {said} has no network interface, and libvirt finds a PF by its interface alone: list its VFs with addresses or interfaces.")
-    implicit = {"pf": pf["name"]} if options["vfs"] is None else None
-    if not pf["vfs"]:
-        raise NotYet(f"The PF {said} has no VFs: make some with vfpool.sriov.sriov_pf, num_vfs (it can have {pf['total_vfs']}).", implicit)
+    _check_pf(pf, mode, options["vfs"], sysfs)
+    chosen = _chosen(pf, options["vfs"])
+    away = [vf for vf in chosen if _is_elsewhere(vf, sysfs)]
     by = "pci_address" if mode == "hostdev" else "name"
-    members = [vf[by] for vf in _chosen(pf, options["vfs"])]
-    if not any(members):
+    nameless = [vf for vf in chosen if vf[by] is None and vf not in away]
+    members = [vf[by] for vf in chosen if vf[by] is not None and vf not in away]
+    if not members:
         raise SriovError(
-            f"None of the {len(members)} VFs of PF {said} has a network interface, and mode {mode} hands out interfaces: "
+            f"None of the {len(chosen)} VFs of PF {said} has a network interface here, and mode {mode} hands out interfaces: "
             "bind their network driver (drivers_autoprobe of vfpool.sriov.sriov_pf), or use mode hostdev."
         )
-    pool = implicit or {"addresses" if mode == "hostdev" else "interfaces": [member for member in members if member]}
     if _is_down(pf["name"], sysfs):
-        raise NotYet(f"The PF {said} is down, and no guest can start from its pool: bring it up with vfpool.sriov.sriov_pf, link=up.", pool)
-    return pool
+        raise NotYet(
+            f"The PF {said} is down, and no guest can start from its pool: bring it up with vfpool.sriov.sriov_pf, link=up.",
+            {"pf": pf["name"]} if options["vfs"] is None else {"addresses" if mode == "hostdev" else "interfaces": members},
+        )
+    warnings = []
+    if away:
+        warnings.append(f"{_name(away)} of PF {said} is in another network namespace, so the pool lists the other VFs: give it back to make it a member.")
+    if options["vfs"] is not None:
+        if nameless:
+            warnings.append(f"{_name(nameless)} of PF {said} has no network interface, so it is no member: bind its network driver, or use mode hostdev.")
+    elif away:
+        pass  # libvirt would refuse to start: the list takes the PF's place
+    elif [vf["index"] for vf in chosen] != list(range(len(chosen))):
+        warnings.append(f"libvirt would stop at the first gap in the VFs of PF {said}, which has {_name(chosen)}: the pool lists them.")
+    elif _is_virtio(pf, sysfs):
+        warnings.append(f"libvirt cannot find the VFs of the virtio PF {said}: the pool lists them.")
+    else:
+        return {"pf": pf["name"]}, []
+    return {"addresses" if mode == "hostdev" else "interfaces": members}, warnings
+
+
+def check_addresses(addresses: list[str], pfs: list[dict[str, Any]], sysfs: Sysfs) -> None:
+    """Raises SriovError for a member of a hostdev pool with which libvirt starts no guest."""
+    wanted = set(addresses)
+    for pf in pfs:
+        if any(vf["pci_address"] in wanted for vf in pf["vfs"]) and _is_virtio(pf, sysfs):
+            _refuse_virtio(describe_pf(pf))
+
+
+def _check_pf(pf: dict[str, Any], mode: str, vfs: str | None, sysfs: Sysfs) -> None:
+    said = describe_pf(pf)
+    if pf["name"] is None:
+        raise SriovError(f"The PF {said} has no network interface, and libvirt finds a PF by its interface alone: list its VFs with addresses or interfaces.")
+    if not pf["vfs"]:
+        message = f"The PF {said} has no VFs: make some with vfpool.sriov.sriov_pf, num_vfs (it can have {pf['total_vfs']})."
+        raise NotYet(message, {"pf": pf["name"]} if vfs is None else None)
+    if mode == "hostdev" and _is_virtio(pf, sysfs):
+        _refuse_virtio(said)
 
 
 def _chosen(pf: dict[str, Any], vfs: str | None) -> list[dict[str, Any]]:
@@ -72,6 +109,12 @@ def _chosen(pf: dict[str, Any], vfs: str | None) -> list[dict[str, Any]]:
         if vfs is not None and parse_ranges(vfs)[-1] < (pf["total_vfs"] or 0):
             raise NotYet(str(error), None) from error
         raise
+
+
+def _refuse_virtio(said: str) -> None:
+    raise SriovError(
+        f"The PF {said} is a virtio card, whose interface libvirt cannot find from a VF, so no guest would start in mode hostdev: use mode passthrough."
+    )
 
 
 def _select(selector: str, pfs: list[dict[str, Any]], sysfs: Sysfs) -> dict[str, Any]:
@@ -87,3 +130,21 @@ def _is_down(name: str, sysfs: Sysfs) -> bool:
     """Administratively down. A cable that is missing is another matter, and hinders no guest from starting."""
     flags = sysfs.text(f"class/net/{name}/flags")
     return flags is not None and not int(flags, 16) & _IFF_UP
+
+
+def _is_virtio(pf: dict[str, Any], sysfs: Sysfs) -> bool:
+    """The interface stands on a device of its own between it and the PCI function; libvirt looks for VFs on that device."""
+    return not sysfs.exists(f"class/net/{pf['name']}/device/sriov_totalvfs")
+
+
+def _is_elsewhere(vf: dict[str, Any], sysfs: Sysfs) -> bool:
+    """The VF's driver made an interface, and that is not in this network namespace."""
+    if vf["name"] is not None:
+        return False
+    base = f"bus/pci/devices/{vf['pci_address']}"
+    folders = [f"{base}/net", *(f"{base}/{entry}/net" for entry in sysfs.names(base) or [] if entry.startswith("virtio"))]
+    return any(sysfs.names(folder) == [] for folder in folders)
+
+
+def _name(vfs: list[dict[str, Any]]) -> str:
+    return f"VF {format_ranges(vf['index'] for vf in vfs)}"
