@@ -11,38 +11,22 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import require
 
-__all__ = ["NO_NETWORK", "NO_PORT", "PORT_EXISTS", "connection", "error_code", "is_local", "libvirt", "respawn_where_libvirt_is", "said_by_libvirt"]
-
-# The bindings come with the system's Python, which need not be the one that runs the module.
-_SYSTEM_PYTHONS = ("/usr/bin/python3", "/usr/libexec/platform-python", *(f"/usr/bin/python3.{minor}" for minor in (13, 12, 11, 9)))
-_INSTALL = "install the package python3-libvirt (Debian, Ubuntu, Fedora and Red Hat call it so) on that host"
+__all__ = ["NO_DOMAIN", "NO_NETWORK", "NO_PORT", "NO_SUPPORT", "connection", "error_code", "is_local", "libvirt", "said_by_libvirt"]
 
 # Of virterror.h; by number, because explaining must not need a binding that knows every name.
 _AUTHENTICATION = (29, 45, 79, 80, 88)
-NO_NETWORK, PORT_EXISTS, NO_PORT = 43, 106, 107
+NO_SUPPORT, NO_DOMAIN, NO_NETWORK, NO_PORT = 3, 42, 43, 107
 
 
 def libvirt() -> Any:
     """The module libvirt, silent on standard error. Raises SriovError where it is not installed."""
-    try:
-        import libvirt as module
-    except ImportError as error:
-        raise SriovError(f"The Python library libvirt is missing: {_INSTALL}.") from error
+    require("libvirt")
+    import libvirt as module
+
     module.registerErrorHandler(lambda *_: None, None)
     return module
-
-
-def respawn_where_libvirt_is() -> None:
-    """Start this module again under a Python of the system that has libvirt, when this one has not; then never return."""
-    from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
-
-    try:
-        import libvirt as module  # noqa: F401
-    except ImportError:
-        interpreter = None if has_respawned() else probe_interpreters_for_module(_SYSTEM_PYTHONS, "libvirt")
-        if interpreter:
-            respawn_module(interpreter)
 
 
 def is_local(uri: str) -> bool:

@@ -5,173 +5,202 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, read_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import libvirt, said_by_libvirt
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import canonical, same_network
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, members_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import same_network
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, why_stale
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, network_text, parse_network, pool_of
-from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network
+from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
+from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import interrupted, rebuild, restore
+from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import enter
 
-__all__ = ["plan_absent", "plan_present"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
+
+__all__ = ["NetworkPlanner"]
 
 _TITLES_SINCE = 9007000  # libvirt 9.7.0: networks have a title and a description
 
 
-def plan_present(
-    connected: Any, current: dict[str, Any] | None, wanted: Element, options: dict[str, Any], pfs: list[dict[str, Any]] | None
-) -> Plan:
-    """The plan that makes ``wanted`` the definition, and the live network what it says."""
-    name = wanted.findtext("name")
-    _check_version(connected, wanted)
-    _check_uuid(current, wanted, name)
-    plan = Plan()
-    if current is None or not current["persistent"] or not same_network(parse_network(current["xml_inactive"]), wanted):
-        _plan_define(plan, connected, current, wanted, name)
-    if options["active"]:
-        _plan_live(plan, connected, current, wanted, options, pfs, name)
-    elif current is not None and current["active"]:
-        _plan_stop(plan, connected, current, options, f"stop the network {name}")
-    if (current is not None and current["autostart"]) != options["autostart"]:
-        _plan_autostart(plan, connected, name, options["autostart"])
-    return plan
+class NetworkPlanner:
+    """Plans for one network. ``current`` is what ``read_network`` says of it, None where there is none."""
 
+    def __init__(self, connected: Any, current: dict[str, Any] | None, options: dict[str, Any], journal: Journal) -> None:
+        self.connected, self.current, self.options, self.journal = connected, current, options, journal
+        self.name: str = options["name"]
+        self.leases: list[dict[str, Any]] = current["leases"] if current else []
+        self.active = bool(current and current["active"])
+        self.force = options["on_in_use"] == "force"
+        self.plan = Plan()
+        self.warnings: list[str] = []
 
-def plan_absent(connected: Any, current: dict[str, Any] | None, options: dict[str, Any]) -> Plan:
-    """The plan that leaves no network of that name."""
-    plan = Plan()
-    if current is None:
-        return plan
-    name = current["name"]
-    if current["active"]:
-        _plan_stop(plan, connected, current, options, f"stop the network {name}")
-    if current["persistent"]:
-        if current["autostart"]:
-            _plan_autostart(plan, connected, name, False)
-        plan.add(
-            f"remove the definition of the network {name}",
-            lambda: _call(connected, name, "undefine", f"remove the definition of the network {name}"),
-            lambda: _define(connected, current["xml_inactive"], name),
+    def absent(self) -> Plan:
+        """Leave no network of that name."""
+        if self.current is None:
+            return self.plan
+        if self.active:
+            self._stop()
+        if self.current["persistent"]:
+            if self.current["autostart"]:
+                self._autostart(False)
+            before = self.current["xml_inactive"]
+            doing = f"remove the definition of the network {self.name}"
+            self.plan.add(doing, lambda: self._call("undefine", doing), lambda: self._define(before))
+        return self.plan
+
+    def present(self, wanted: Element, pfs: list[dict[str, Any]] | None) -> Plan:
+        """Make ``wanted`` the definition, and the live network what that gives with ``pfs`` (None where they are not known)."""
+        self._check_version(wanted)
+        self._check_uuid(wanted)
+        if self.current is None or not self.current["persistent"] or not same_network(parse_network(self.current["xml_inactive"]), wanted):
+            self._change_definition(wanted)
+        if bool(self.current and self.current["autostart"]) != self.options["autostart"]:
+            self._autostart(self.options["autostart"])
+        # Last: nothing can fail after a lease was touched.
+        if self.options["active"] and self.active:
+            self._refresh(wanted, expected_members(pool_of(wanted), pfs))
+        elif self.options["active"]:
+            self._start()
+        elif self.active:
+            self._stop()
+        return self.plan
+
+    def _check_version(self, wanted: Element) -> None:
+        titles = [tag for tag in ("title", "description") if wanted.find(tag) is not None]
+        version = self.connected.getLibVersion()
+        if titles and version < _TITLES_SINCE:
+            said = f"{version // 1000000}.{version // 1000 % 1000}.{version % 1000}"
+            raise SriovError(f"libvirt {said} on that host has no {' and no '.join(titles)} for networks (9.7.0 has): leave it out, or upgrade libvirt.")
+
+    def _check_uuid(self, wanted: Element) -> None:
+        uuid = wanted.findtext("uuid")
+        if self.current is not None and uuid is not None and uuid.lower() != self.current["uuid"]:
+            said = f"The network {self.name} has the UUID {self.current['uuid']}, not {uuid}"
+            raise SriovError(f"{said}, and a UUID cannot be changed: leave it out, or remove the network first.")
+
+    def _change_definition(self, wanted: Element) -> None:
+        xml = network_text(wanted)
+        previous = self.current["xml_inactive"] if self.current is not None and self.current["persistent"] else None
+
+        def define() -> None:
+            self._define(xml, libvirt().VIR_NETWORK_DEFINE_VALIDATE)
+            self._check_kept(wanted)
+
+        def undo() -> None:
+            if previous is not None:
+                self._define(previous)
+            elif find_network(self.connected, self.name) is not None:
+                self._call("undefine", f"remove the definition of the network {self.name}")
+
+        self.plan.add(f"{'define' if previous is None else 'change the definition of'} the network {self.name}", define, undo)
+
+    def _check_kept(self, wanted: Element) -> None:
+        """What libvirt does not know it drops without a word: so what it stored must be what it was given."""
+        stored = parse_network(self._network().XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE))
+        if wanted.find("uuid") is None:
+            stored.remove(stored.find("uuid"))
+        if not same_network(stored, wanted):
+            said = " ".join(network_text(stored).split())
+            raise SriovError(f"libvirt stored the network {self.name} otherwise than it was given, so that part of it would be lost: it stored {said}.")
+
+    def _refresh(self, wanted: Element, expected: list[str] | None) -> None:
+        """Bring the live network up to date, as far as `refresh` and `on_in_use` allow."""
+        assert self.current is not None  # noqa: S101  # for the type checker: an active network is one that there is
+        live = parse_network(self.current["xml"])
+        stale = why_stale(live, wanted, expected, self.leases)
+        if not stale:
+            return
+        refresh = self.options["refresh"]
+        if refresh == "never" or (refresh == "idle" and self.leases):
+            why = f", and guests hold leases ({holders(self.leases)})" if refresh == "idle" else ""
+            self.warnings.append(f"The live network {self.name} is stale ({'; '.join(stale)}) and stays so: refresh is {refresh}{why}.")
+            return
+        loses = self._loses(pool_of(live), pool_of(wanted), expected)
+        lost = [lease for lease in self.leases if loses(lease)]
+        if lost and not self.force:
+            raise SriovError(
+                f"The network {self.name} is to change ({'; '.join(stale)}), but its new pool lacks what guests hold ({holders(lost)}): "
+                "stop them first, or take the VFs from them with on_in_use=force."
+            )
+        kept = [lease for lease in self.leases if lease not in lost]
+        leases = (f", keeping {len(kept)} leases" if kept else "") + (f", taking away {holders(lost)}" if lost else "")
+        self.plan.add(
+            f"rebuild the live network {self.name}{leases}: {'; '.join(stale)}",
+            lambda: rebuild(self._network(), self.journal, loses, self.force),
+            self._undo_rebuild,
         )
-    return plan
 
+    @staticmethod
+    def _loses(live: dict[str, Any], wanted: dict[str, Any], expected: list[str] | None) -> Callable[[dict[str, Any]], bool]:
+        if live["mode"] != wanted["mode"]:
+            return lambda _: True
+        if expected is None:  # the PFs of another host: only a pool that stays the same is known to keep every member
+            return lambda _: live["pf"] != wanted["pf"]
+        members = frozenset(expected)
+        return lambda lease: member_of(lease) not in members
 
-def _check_version(connected: Any, wanted: Element) -> None:
-    titles = [tag for tag in ("title", "description") if wanted.find(tag) is not None]
-    version = connected.getLibVersion()
-    if titles and version < _TITLES_SINCE:
-        said = f"{version // 1000000}.{version // 1000 % 1000}.{version % 1000}"
-        raise SriovError(f"libvirt {said} on that host has no {' and no '.join(titles)} for networks (9.7.0 has): leave it out, or upgrade libvirt.")
+    def _undo_rebuild(self) -> None:
+        record = self.journal.read()
+        if record is not None:
+            network = self._network()
+            restore(network, self.journal, interrupted(record, read_network(network)))
 
+    def _start(self) -> None:
+        forgotten = self.current["forgotten"] if self.current else []
 
-def _check_uuid(current: dict[str, Any] | None, wanted: Element, name: str) -> None:
-    uuid = wanted.findtext("uuid")
-    if current is not None and uuid is not None and uuid.lower() != current["uuid"]:
-        said = f"The network {name} has the UUID {current['uuid']}, not {uuid}"
-        raise SriovError(f"{said}, and a UUID cannot be changed: leave it out, or remove the network first.")
+        def start() -> None:
+            self._call("create", f"start the network {self.name}")
+            enter(self.connected, self.name, forgotten)
 
+        leases = f", and put back leases that libvirt has forgotten ({holders(forgotten)})" if forgotten else ""
+        self.plan.add(f"start the network {self.name}{leases}", start, self._stop_again)
 
-def _plan_define(plan: Plan, connected: Any, current: dict[str, Any] | None, wanted: Element, name: str) -> None:
-    xml = network_text(wanted)
-    previous = current["xml_inactive"] if current is not None and current["persistent"] else None
+    def _stop_again(self) -> None:
+        network = self._network()
+        if network.isActive():
+            self._stop_unused(network)
 
-    def define() -> None:
-        _define(connected, xml, name, libvirt().VIR_NETWORK_DEFINE_VALIDATE)
-        _check_kept(connected, wanted, name)
+    def _stop(self) -> None:
+        if self.leases and not self.force:
+            raise SriovError(
+                f"Guests hold VFs of the network {self.name} ({holders(self.leases)}): stop them first, or take the VFs from them with on_in_use=force."
+            )
+        doing = f"stop the network {self.name}"
+        taken = f", taking away {holders(self.leases)}" if self.leases else ""
+        stop: Callable[[], object] = (lambda: self._call("destroy", doing)) if self.force else (lambda: self._stop_unused(self._network()))
+        self.plan.add(doing + taken, stop, self._start_again)
 
-    def undo() -> None:
-        if previous is not None:
-            _define(connected, previous, name)
-        elif find_network(connected, name) is not None:
-            _call(connected, name, "undefine", f"remove the definition of the network {name}")
+    def _stop_unused(self, network: Any) -> None:
+        with said_by_libvirt(f"stop the network {self.name}"):
+            leases = read_leases(network)
+            if leases:
+                raise SriovError(f"Guests took VFs of the network {self.name} just now ({holders(leases)}), so it keeps running: run this again.")
+            network.destroy()
 
-    plan.add(f"{'define' if previous is None else 'change the definition of'} the network {name}", define, undo)
+    def _start_again(self) -> None:
+        if not self._network().isActive():
+            self._call("create", f"start the network {self.name}")
+            enter(self.connected, self.name, self.leases)
 
+    def _autostart(self, autostart: bool) -> None:
+        doing = f"switch {'on' if autostart else 'off'} autostart of the network {self.name}"
+        self.plan.add(doing, lambda: self._call("setAutostart", doing, autostart), lambda: self._call("setAutostart", doing, not autostart))
 
-def _check_kept(connected: Any, wanted: Element, name: str) -> None:
-    """What libvirt does not know it drops without a word: so what it stored must be what it was given."""
-    stored = parse_network(connected.networkLookupByName(name).XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE))
-    if wanted.find("uuid") is None:
-        stored.remove(stored.find("uuid"))
-    if not same_network(stored, wanted):
-        raise SriovError(f"libvirt stored the network {name} otherwise than it was given, so that part of it would be lost: stored is {network_text(stored)}")
+    def _network(self) -> Any:
+        with said_by_libvirt(f"look up the network {self.name}"):
+            return self.connected.networkLookupByName(self.name)
 
+    def _define(self, xml: str, flags: int = 0) -> None:
+        with said_by_libvirt(f"define the network {self.name}"):
+            self.connected.networkDefineXMLFlags(xml, flags)
 
-def _plan_live(
-    plan: Plan,
-    connected: Any,
-    current: dict[str, Any] | None,
-    wanted: Element,
-    options: dict[str, Any],
-    pfs: list[dict[str, Any]] | None,
-    name: str,
-) -> None:
-    if current is None or not current["active"]:
-        plan.add(f"start the network {name}", lambda: _start(connected, name), lambda: _stop_if_active(connected, name))
-        return
-    stale = _why_stale(parse_network(current["xml"]), wanted, pfs)
-    if stale is None or options["refresh"] == "never":
-        return
-    if current["leases"]:
-        raise SriovError(f"The live network {name} is to be rebuilt ({stale}), but guests hold its VFs ({_holders(current)}): stop them first.")
-    _plan_stop(plan, connected, current, options, f"stop the network {name}: {stale}")
-    plan.add(f"start the network {name} again", lambda: _start(connected, name), lambda: _stop_if_active(connected, name))
-
-
-def _why_stale(live: Element, wanted: Element, pfs: list[dict[str, Any]] | None) -> str | None:
-    """Why the live network is not what ``wanted`` gives now, or None."""
-    if canonical(live, pool=False) != canonical(wanted, pool=False):
-        return "its definition has changed"
-    expected, members = expected_members(pool_of(wanted), pfs), members_of(pool_of(live))
-    if expected is None or expected == members:
-        return None
-    missing = [member for member in expected if member not in members]
-    surplus = [member for member in members if member not in expected]
-    parts = [f"{word} {', '.join(found)}" for word, found in (("missing", missing), ("surplus", surplus)) if found]
-    return f"its pool has changed ({'; '.join(parts) or 'order'})"
-
-
-def _plan_stop(plan: Plan, connected: Any, current: dict[str, Any], options: dict[str, Any], title: str) -> None:
-    name = current["name"]
-    if current["leases"] and options["on_in_use"] != "force":
-        raise SriovError(f"Guests hold VFs of the network {name} ({_holders(current)}): stop them first, or take the VFs from them with on_in_use=force.")
-    plan.add(title, lambda: _call(connected, name, "destroy", f"stop the network {name}"), lambda: _start_if_inactive(connected, name))
-
-
-def _holders(current: dict[str, Any]) -> str:
-    def held(lease: dict[str, Any]) -> str:
-        plug = lease["plug"] or {}
-        return f"{lease['owner_name'] or lease['owner_uuid']} holds {plug.get('interface') or plug.get('address') or lease['mac']}"
-
-    return ", ".join(map(held, current["leases"]))
-
-
-def _plan_autostart(plan: Plan, connected: Any, name: str, autostart: bool) -> None:
-    doing = f"switch {'on' if autostart else 'off'} autostart of the network {name}"
-    plan.add(doing, lambda: _call(connected, name, "setAutostart", doing, autostart), lambda: _call(connected, name, "setAutostart", doing, not autostart))
-
-
-def _define(connected: Any, xml: str, name: str, flags: int = 0) -> None:
-    with said_by_libvirt(f"define the network {name}"):
-        connected.networkDefineXMLFlags(xml, flags)
-
-
-def _start(connected: Any, name: str) -> None:
-    _call(connected, name, "create", f"start the network {name}")
-
-
-def _start_if_inactive(connected: Any, name: str) -> None:
-    if not connected.networkLookupByName(name).isActive():
-        _start(connected, name)
-
-
-def _stop_if_active(connected: Any, name: str) -> None:
-    if connected.networkLookupByName(name).isActive():
-        _call(connected, name, "destroy", f"stop the network {name}")
-
-
-def _call(connected: Any, name: str, method: str, doing: str, *arguments: Any) -> None:
-    with said_by_libvirt(doing):
-        getattr(connected.networkLookupByName(name), method)(*arguments)
+    def _call(self, method: str, doing: str, *arguments: Any) -> None:
+        network = self._network()
+        with said_by_libvirt(doing):
+            getattr(network, method)(*arguments)

@@ -5,50 +5,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import parse_network, parse_xml, pci_of, pool_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import member_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import canonical
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, parse_network, pool_of
 
-__all__ = ["POOL_MODES", "compare", "describe_pool", "expected_members", "members_of", "parse_port"]
+__all__ = ["POOL_MODES", "compare", "describe_pool", "expected_members", "miscounted", "why_stale"]
 
 POOL_MODES = ("passthrough", "hostdev", "private", "vepa", "bridge")
-
-
-def parse_port(xml: str) -> dict[str, Any]:
-    """A lease, from the XML of a network port: ``port``, ``owner_name``, ``owner_uuid``, ``mac``, ``plug`` and ``xml``.
-
-    ``plug`` is ``{type, interface or address, mode}``, and None for a port that has none.
-    """
-    root = parse_xml(xml)
-    plug = root.find("plug")
-    return {
-        "port": root.findtext("uuid"),
-        "owner_name": root.findtext("owner/name"),
-        "owner_uuid": root.findtext("owner/uuid"),
-        "mac": root.find("mac").get("address"),
-        "plug": None if plug is None else _plug(plug),
-        "xml": xml,
-    }
-
-
-def _plug(plug: Any) -> dict[str, Any]:
-    kind = plug.get("type")
-    if kind == "hostdev-pci":
-        return {"type": kind, "address": pci_of(plug.find("address")), "mode": "hostdev"}
-    return {"type": kind, "interface": plug.get("dev") or plug.get("bridge"), "mode": plug.get("mode", kind)}
-
-
-def members_of(pool: dict[str, Any]) -> list[str]:
-    """The names or addresses that a document lists."""
-    members: list[str] = pool["interfaces"] or pool["addresses"]
-    return members
-
-
-def compare(expected: list[str] | None, live: list[str] | None) -> tuple[list[str] | None, list[str] | None]:
-    """Missing and surplus members of a live pool; None where one of the two is not known."""
-    if expected is None or live is None:
-        return None, None
-    return [member for member in expected if member not in live], [member for member in live if member not in expected]
 
 
 def expected_members(pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> list[str] | None:
@@ -58,32 +24,86 @@ def expected_members(pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> 
     if pfs is None:
         return None
     by = "pci_address" if pool["mode"] == "hostdev" else "name"
-    found = [pf for pf in pfs if pf["name"] == pool["pf"]]
-    return [vf[by] for pf in found for vf in pf["vfs"] if vf[by] is not None]
+    return [vf[by] for pf in pfs if pf["name"] == pool["pf"] for vf in pf["vfs"] if vf[by] is not None]
+
+
+def compare(expected: list[str] | None, live: list[str]) -> tuple[list[str] | None, list[str] | None]:
+    """Missing and surplus members of a live pool; None where it is not known what to expect."""
+    if expected is None:
+        return None, None
+    there, wanted = set(live), set(expected)
+    return [member for member in expected if member not in there], [member for member in live if member not in wanted]
+
+
+def why_stale(live: Element, wanted: Element, expected: list[str] | None, leases: list[dict[str, Any]]) -> list[str]:
+    """What of a live network differs from what ``wanted`` gives now, in words; nothing, for a network that is as it should be."""
+    reasons = []
+    if canonical(live, pool=False) != canonical(wanted, pool=False):
+        reasons.append("its definition has changed")
+    members = members_of(pool_of(live))
+    missing, surplus = compare(expected, members)
+    if missing:
+        reasons.append(f"its pool lacks {', '.join(missing)}")
+    if surplus:
+        reasons.append(f"its pool still has {', '.join(surplus)}")
+    if expected is not None and not missing and not surplus and expected != members:
+        reasons.append("the order of its pool has changed")
+    wrong = miscounted(live, leases)
+    if wrong:
+        reasons.append(f"libvirt has lost count of its leases on {', '.join(wrong)}")
+    return reasons
+
+
+def miscounted(live: Element, leases: list[dict[str, Any]]) -> list[str]:
+    """What libvirt counts otherwise than its own ledger says: members, or the network as a whole.
+
+    A member whose count is too low is handed out again while a guest holds it, one below zero never again.
+    libvirt shows the count of a member only where that is an interface.
+    """
+    held = Counter(member_of(lease) for lease in leases)
+    wrong = [
+        entry.get("dev") for entry in live.iterfind("forward/interface") if int(entry.get("connections", "0")) != held.get(entry.get("dev"), 0)
+    ]
+    if not wrong and int(live.get("connections", "0")) != len(leases):
+        return ["the whole network"]
+    return wrong
 
 
 def describe_pool(network: dict[str, Any], pfs: list[dict[str, Any]] | None, live: bool) -> dict[str, Any]:
     """``pool`` as the modules return it, of a network read by ``_networks.read_network``; ``live`` or as it is defined."""
-    defined = pool_of(parse_network(network["xml_inactive"]))
+    definition = parse_network(network["xml_inactive"])
+    defined = pool_of(definition)
     if defined["mode"] not in POOL_MODES or not (defined["pf"] or members_of(defined)):
-        return {"kind": "none", "pf": None, "members": [], "missing": [], "surplus": [], "leases": _leases(network)}
-    shown = members_of(pool_of(parse_network(network["xml"]))) if live else members_of(defined)
-    missing, surplus = compare(expected_members(defined, pfs), shown) if live else ([], [])
+        return {"kind": "none", "pf": None, "members": [], "missing": [], "surplus": [], "stale": [], "leases": _leases(network)}
+    expected = expected_members(defined, pfs)
+    shown = pool_of(parse_network(network["xml"])) if live else defined
+    missing, surplus = compare(expected, members_of(shown)) if live else ([], [])
     vfs = {vf[by]: (pf["name"], vf["index"]) for pf in pfs or [] for vf in pf["vfs"] for by in ("name", "pci_address") if vf[by]}
-    owners = {vfs[member][0] if member in vfs else None for member in shown}
+    owners = {vfs[member][0] if member in vfs else None for member in members_of(shown)}
     return {
         "kind": "explicit" if members_of(defined) else "implicit",
         "pf": defined["pf"] if not members_of(defined) else owners.pop() if len(owners) == 1 else None,
-        "members": [_member(name, defined["mode"], vfs, network["leases"]) for name in shown],
+        "members": [_member(kind, name, vfs, network) for kind in ("interface", "address") for name in shown[_LISTS[kind]]],
         "missing": missing,
         "surplus": surplus,
+        "stale": _stale(network, definition, expected) if live else [],
         "leases": _leases(network),
     }
 
 
-def _member(name: str, mode: str, vfs: dict[str, Any], leases: list[dict[str, Any]]) -> dict[str, Any]:
-    kind = "address" if mode == "hostdev" else "interface"
-    held = [lease for lease in leases if (lease["plug"] or {}).get(kind) == name]
+_LISTS = {"interface": "interfaces", "address": "addresses"}
+
+
+def _stale(network: dict[str, Any], definition: Element, expected: list[str] | None) -> list[str]:
+    live = parse_network(network["xml"])
+    reasons = why_stale(live, definition, expected, network["leases"])
+    if pool_of(definition)["pf"] and not pool_of(live)["pf"]:
+        reasons.append("its live XML no longer names the PF, as after a restart of the daemon")
+    return reasons
+
+
+def _member(kind: str, name: str, vfs: dict[str, Any], network: dict[str, Any]) -> dict[str, Any]:
+    held = [lease for lease in network["leases"] if (lease["plug"] or {}).get(kind) == name]
     return {kind: name, "index": vfs[name][1] if name in vfs else None, "lease": _lease(held[0]) if held else None}
 
 

@@ -16,7 +16,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovE
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
 
-__all__ = ["Element", "network_text", "parse_network", "parse_xml", "pci_of", "pool_of", "render"]
+__all__ = ["Element", "explicit_text", "members_of", "network_text", "parse_network", "parse_xml", "pci_of", "pool_of", "render"]
 
 Element = Any  # lxml's element type has no public name
 
@@ -87,6 +87,19 @@ def pool_of(root: Element) -> dict[str, Any]:
         "interfaces": interfaces or [dev for dev in [forward.get("dev")] if dev],
         "addresses": [pci_of(entry) for entry in forward.iterfind("address")],
     }
+
+
+def members_of(pool: dict[str, Any]) -> list[str]:
+    """The interfaces and addresses that a document lists. libvirt lets a live pool have both."""
+    members: list[str] = pool["interfaces"] + pool["addresses"]
+    return members
+
+
+def explicit_text(live: str) -> str:
+    """A definition that starts with the members that a live network has, whatever its PF gives now."""
+    root = parse_network(live, "libvirt's own XML")
+    _replace(root.find("forward"), "pf")
+    return network_text(root)
 
 
 def pci_of(address: Element) -> str:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, NO_PORT, error_code, libvirt, said_by_libvirt
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import describe_pool, parse_port
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import read_leases
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import describe_pool
 
-__all__ = ["find_network", "read_leases", "read_network", "report"]
+__all__ = ["find_network", "read_network", "report"]
 
 
 def find_network(connected: Any, name: str) -> Any | None:
@@ -39,19 +40,6 @@ def read_network(network: Any) -> dict[str, Any]:
             "xml_inactive": network.XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE),
             "leases": read_leases(network) if active else [],
         }
-
-
-def read_leases(network: Any) -> list[dict[str, Any]]:
-    """Every lease of an active network, ordered by owner and MAC address."""
-    leases = []
-    for port in network.listAllPorts(0):
-        try:
-            leases.append(parse_port(port.XMLDesc(0)))
-        except libvirt().libvirtError as error:
-            # A guest that stopped since the list was made has given its lease back.
-            if error_code(error) != NO_PORT:
-                raise
-    return sorted(leases, key=lambda lease: (lease["owner_name"], lease["mac"], lease["port"]))
 
 
 def report(network: dict[str, Any], pfs: list[dict[str, Any]] | None, inactive: bool = False) -> dict[str, Any]:

@@ -5,19 +5,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, is_local, said_by_libvirt
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import Run
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import definition
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, host_pfs, pool_of_pf
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_plan import plan_absent, plan_present
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import network_text, parse_network
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, check_addresses, host_pfs, pool_of_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_plan import NetworkPlanner
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, network_text, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network, report
-from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
+from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import find_overlaps
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
+from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import plan_recovery
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ansible_collections.vfpool.sriov.plugins.module_utils._link import Run
+    from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 
 __all__ = ["bring_to_state", "describe_networks"]
 
@@ -25,60 +34,92 @@ __all__ = ["bring_to_state", "describe_networks"]
 def bring_to_state(options: dict[str, Any], check: bool, run: Run, warn: Callable[[str], None]) -> dict[str, Any]:
     """The module's result. In check mode it is the same, but nothing is written."""
     sysfs = Sysfs()
-    pool = None
+    pool: dict[str, Any] = {}
+    pfs = host_pfs(None, run, sysfs) if is_local(options["uri"]) else None
     if options["state"] != "absent":
         # Options are judged before libvirt is asked, so that a mistake is told even where no daemon runs.
         try:
-            pool = _pool(options, run, sysfs)
+            pool, warnings = _pool(options, run, sysfs)
         except NotYet as error:
             if not check or options["state"] == "rendered":
                 raise
             warn(f"{error} In check mode an earlier task may only have planned that, so what is shown here is what follows it.")
-            pool = error.pool
-            if pool is None:
+            if error.pool is None:
                 return {"changed": True, "actions": [f"bring the network {options['name']} to its state, once its VFs are there"]}
+            pool, warnings, pfs = error.pool, [], None
         rendered = definition(options, pool)
+        for warning in warnings:
+            warn(warning)
         if options["state"] == "rendered":
             return {"changed": False, "xml": network_text(rendered)}
-    with connection(options["uri"]) as connected, locked("network", options["name"]):
-        return _converge(connected, options, pool, check, run, sysfs)
+    key = options["name"] if is_local(options["uri"]) else f"{options['name']} at {options['uri']}"
+    with locked("network", key), connection(options["uri"]) as connected:
+        return _Run(connected, options, Journal(key), check, warn).converge(pool, pfs)
 
 
-def _converge(connected: Any, options: dict[str, Any], pool: Any, check: bool, run: Run, sysfs: Sysfs) -> dict[str, Any]:
-    name = options["name"]
-    pfs = host_pfs(None, run, sysfs) if is_local(options["uri"]) else None
-    before = _read(connected, name)
-    after_xml = ""
-    if options["state"] == "absent":
-        plan = plan_absent(connected, before, options)
-    else:
-        wanted = definition(options, pool, before["xml_inactive"] if before else None)
-        after_xml = network_text(wanted)
-        plan = plan_present(connected, before, wanted, options, pfs)
-    after = _apply(plan, connected, name) if plan.changed and not check else before
-    before_xml = network_text(parse_network(before["xml_inactive"])) if before else ""
-    return {
-        "changed": plan.changed,
-        "actions": plan.actions,
-        "diff": {"before": before_xml, "after": after_xml},
-        "network": report(after, pfs) if after else None,
-    }
+class _Run:
+    """One run with its connection, while it holds the lock of the network."""
+
+    def __init__(self, connected: Any, options: dict[str, Any], journal: Journal, check: bool, warn: Callable[[str], None]) -> None:
+        self.connected, self.options, self.journal, self.check, self.warn = connected, options, journal, check, warn
+        self.name = options["name"]
+
+    def converge(self, pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> dict[str, Any]:
+        found = self._read()
+        recovery = plan_recovery(self.connected, found, self.journal)
+        if not self.check:
+            recovery.apply()
+            self.journal.remove()
+        before = found if self.check or not recovery.changed else self._read(forgotten=[])
+        plan, after_xml = self._plan(before, pool, pfs)
+        if not self.check:
+            plan.apply()
+        after = self._read() if plan.changed and not self.check else before
+        return {
+            "changed": recovery.changed or plan.changed,
+            "actions": recovery.actions + plan.actions,
+            "diff": {"before": network_text(parse_network(before["xml_inactive"])) if before else "", "after": after_xml},
+            "network": report(after, pfs) if after else None,
+        }
+
+    def _plan(self, before: dict[str, Any] | None, pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> tuple[Plan, str]:
+        planner = NetworkPlanner(self.connected, before, self.options, self.journal)
+        if self.options["state"] == "absent":
+            return planner.absent(), ""
+        wanted = definition(self.options, pool, before["xml_inactive"] if before else None)
+        self._check_overlap(wanted, pfs)
+        plan = planner.present(wanted, pfs)
+        for warning in planner.warnings:
+            self.warn(warning)
+        return plan, network_text(wanted)
+
+    def _check_overlap(self, wanted: Element, pfs: list[dict[str, Any]] | None) -> None:
+        if pfs is None or not (self.options["active"] or self.options["autostart"]):
+            return
+        overlaps = find_overlaps(self.connected, self.name, expected_members(pool_of(wanted), pfs) or [], pfs)
+        if not overlaps:
+            return
+        said = "; ".join(f"{name} hands out {', '.join(members)}" for name, members in overlaps.items())
+        message = f"The network {self.name} would hand out VFs that another network hands out too, and libvirt would give one VF to two guests: {said}"
+        if self.options["overlap"] == "fail":
+            raise SriovError(f"{message}. Leave them out of one pool (vfs chooses VFs of a PF), or set overlap=warn.")
+        self.warn(f"{message}.")
+
+    def _read(self, **more: Any) -> dict[str, Any] | None:
+        network = find_network(self.connected, self.name)
+        return None if network is None else {**read_network(network), **more}
 
 
-def _apply(plan: Plan, connected: Any, name: str) -> dict[str, Any] | None:
-    plan.apply()
-    return _read(connected, name)
-
-
-def _read(connected: Any, name: str) -> dict[str, Any] | None:
-    network = find_network(connected, name)
-    return None if network is None else read_network(network)
-
-
-def _pool(options: dict[str, Any], run: Run, sysfs: Sysfs) -> dict[str, Any]:
-    if options["pf"] is not None:
+def _pool(options: dict[str, Any], run: Run, sysfs: Sysfs) -> tuple[dict[str, Any], list[str]]:
+    """The pool that the options mean, and what to warn of."""
+    local = is_local(options["uri"])
+    if options["pf"] is not None and local:
         return pool_of_pf(options, host_pfs(options["pf"], run, sysfs), sysfs)
-    return {"interfaces": options["interfaces"], "addresses": options["addresses"]}
+    if options["vfs"] is not None:
+        raise SriovError(f"vfs chooses VFs by what this host knows of its PFs, but {options['uri']} is another host: run this on that host.")
+    if options["addresses"] and local:
+        check_addresses([normal_pci_address(address) for address in options["addresses"]], host_pfs(None, run, sysfs), sysfs)
+    return {kind: options[kind] for kind in ("pf", "interfaces", "addresses")}, []
 
 
 def describe_networks(uri: str, names: list[str] | None, inactive: bool, run: Run) -> list[dict[str, Any]]:

@@ -195,7 +195,7 @@ actions:
   returned: when O(state=present) or O(state=absent)
   type: list
   elements: str
-  sample: ["define the network sriov", "start the network sriov", "switch on autostart of the network sriov"]
+  sample: ["define the network sriov", "switch on autostart of the network sriov", "start the network sriov"]
 diff:
   description: The definition before and after.
   returned: in diff mode
@@ -205,7 +205,7 @@ diff:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import respawn_where_libvirt_is
+from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import respawn_where
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import DEFINITION_SPEC, EXCLUSIVE, POOL, REQUIRED_BY
 from ansible_collections.vfpool.sriov.plugins.module_utils._passthrough_network import bring_to_state
 
@@ -228,7 +228,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     if module.params["state"] != "rendered":
-        respawn_where_libvirt_is()
+        respawn_where("libvirt", "lxml")
     try:
         result = bring_to_state(module.params, module.check_mode, module.run_command, module.warn)
     except SriovError as error:

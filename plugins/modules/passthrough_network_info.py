@@ -93,7 +93,7 @@ networks:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import respawn_where_libvirt_is
+from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import respawn_where
 from ansible_collections.vfpool.sriov.plugins.module_utils._passthrough_network import describe_networks
 
 
@@ -106,7 +106,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    respawn_where_libvirt_is()
+    respawn_where("libvirt", "lxml")
     try:
         networks = describe_networks(**module.params, run=module.run_command)
     except SriovError as error:

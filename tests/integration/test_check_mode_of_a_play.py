@@ -11,7 +11,7 @@ from ansible_collections.vfpool.sriov.tests.integration.host import Host
 def test_check_mode_shows_the_network_of_a_pf_that_has_no_vfs_yet(host: Host):
     host.tree.pf("enp1s0", "0000:01:00.0", vfs=0, total=7)
     planned = host.module("passthrough_network", check=True, name="n", pf="enp1s0")
-    assert planned["actions"] == ["define the network n", "start the network n", "switch on autostart of the network n"]
+    assert planned["actions"] == ["define the network n", "switch on autostart of the network n", "start the network n"]
     assert "<pf dev='enp1s0'/>" in planned["diff"]["after"]
     assert "The PF enp1s0 (0000:01:00.0) has no VFs" in planned["warnings"][0]
     assert host.virsh("net-list --all --name").strip() == ""

@@ -31,7 +31,7 @@ def members(host: Host, name: str, inactive: bool = False) -> list[str | None]:
 def test_a_network_of_a_pf_hands_out_its_interfaces(host: Host, card, mode):
     result = host.module("passthrough_network", name="n", pf="enp1s0", mode=mode)
     assert result["changed"]
-    assert result["actions"] == ["define the network n", "start the network n", "switch on autostart of the network n"]
+    assert result["actions"] == ["define the network n", "switch on autostart of the network n", "start the network n"]
     assert members(host, "n") == [f"enp1s0v{index}" for index in range(4)]
     assert members(host, "n", inactive=True) == []
     assert host.xml("n", inactive=True).find("forward/pf").get("dev") == "enp1s0"
@@ -105,7 +105,7 @@ def test_metadata_survives_a_change_byte_for_byte(host: Host, card):
 def test_a_network_stops_and_goes(host: Host, card):
     host.module("passthrough_network", name="n", pf="enp1s0")
     assert host.module("passthrough_network", name="n", pf="enp1s0", active=False, autostart=False)["actions"] == [
-        "stop the network n", "switch off autostart of the network n"]
+        "switch off autostart of the network n", "stop the network n"]
     assert host.virsh("net-list --name") == ""
     gone = host.module("passthrough_network", name="n", state="absent")
     assert (gone["actions"], gone["network"]) == (["remove the definition of the network n"], None)

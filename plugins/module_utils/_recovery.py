@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: leases that libvirt's ledger lacks although their guests hold VFs, and how they get back.
+
+They are missing after a rebuild that was cut short, and after someone stopped a network under running guests.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, parse_port, put_back
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_DOMAIN, NO_SUPPORT, error_code, libvirt, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, parse_xml
+from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network
+from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
+from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import interrupted, restore
+
+if TYPE_CHECKING:
+    from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
+
+__all__ = ["plan_recovery"]
+
+
+def plan_recovery(connected: Any, current: dict[str, Any] | None, journal: Journal) -> Plan:
+    """The steps that finish what another run began and put back what libvirt forgot, before anything else is planned.
+
+    ``current`` gets `forgotten`: leases that its network, inactive now, has to be given when it starts.
+    """
+    plan = Plan()
+    record = journal.read()
+    if current is None:
+        return plan
+    name = current["name"]
+    forgotten = forgotten_leases(connected, current)
+    current["forgotten"] = forgotten
+    if record is not None and record["uuid"] == current["uuid"]:
+        leases = [lease for lease in interrupted(record, current) if not _guest_is_gone(connected, lease)]
+        known = {lease["port"] for lease in leases}
+        leases += [lease for lease in forgotten if lease["port"] not in known]
+        if leases or not current["active"]:
+            said = f", and put back its leases ({holders(leases)})" if leases else ""
+            plan.add(f"finish the interrupted rebuild of the network {name}{said}", lambda: restore(find_network(connected, name), journal, leases))
+    elif forgotten and current["active"]:
+        plan.add(f"put back leases of the network {name} that libvirt has forgotten ({holders(forgotten)})", lambda: enter(connected, name, forgotten))
+    return plan
+
+
+def enter(connected: Any, name: str, leases: list[dict[str, Any]]) -> None:
+    """Put ``leases`` into the ledger of an active network."""
+    with said_by_libvirt(f"put leases of the network {name} back"):
+        put_back(find_network(connected, name), leases)
+
+
+def forgotten_leases(connected: Any, current: dict[str, Any]) -> list[dict[str, Any]]:
+    """The leases that running guests hold by their own account and the ledger does not know.
+
+    A guest that has a lease of this network is not asked: what forgets, forgets all.
+    """
+    owners = {lease["owner_uuid"] for lease in current["leases"]}
+    try:
+        domains = connected.listAllDomains(libvirt().VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+        documents = [domain.XMLDesc(0) for domain in domains if domain.UUIDString() not in owners]
+    except libvirt().libvirtError as error:
+        if error_code(error) in (NO_SUPPORT, NO_DOMAIN):
+            return []  # a daemon of networks alone, or a guest that stopped since the list was made
+        raise
+    return [lease for document in documents for lease in _leases_of_guest(parse_xml(document), current["name"])]
+
+
+def _leases_of_guest(domain: Element, network: str) -> list[dict[str, Any]]:
+    leases = []
+    for interface in domain.iterfind("devices/interface[@type='direct']"):
+        source, mac = interface.find("source"), interface.find("mac")
+        if source is not None and mac is not None and source.get("network") == network and source.get("portid"):
+            leases.append(parse_port(_port_text(domain, source, mac.get("address"))))
+    return leases
+
+
+def _port_text(domain: Element, source: Element, mac: str) -> str:
+    """The document of the port that a guest's live interface was given."""
+    new = etree().SubElement
+    port = etree().Element("networkport")
+    new(port, "uuid").text = source.get("portid")
+    owner = new(port, "owner")
+    new(owner, "name").text = domain.findtext("name")
+    new(owner, "uuid").text = domain.findtext("uuid")
+    new(port, "mac", address=mac)
+    new(port, "plug", type="direct", dev=source.get("dev"), mode=source.get("mode"))
+    text: str = etree().tostring(port, encoding="unicode")
+    return text
+
+
+def _guest_is_gone(connected: Any, lease: dict[str, Any]) -> bool:
+    """The owner is a guest of this libvirt, and not running. Of an owner that libvirt does not know nothing can be said."""
+    try:
+        return not connected.lookupByUUIDString(lease["owner_uuid"]).isActive()
+    except libvirt().libvirtError as error:
+        if error_code(error) in (NO_DOMAIN, NO_SUPPORT):
+            return False
+        raise
