@@ -78,13 +78,8 @@ def _config(entry: dict[str, Any]) -> dict[str, Any]:
         "vlan_proto": (vlan.get("protocol") or "802.1Q").replace("802.1q", "802.1Q"),
         "spoofchk": entry.get("spoofchk"),
         "trust": entry.get("trust"),
-        "link_state": _link_state(entry.get("link_state")),
+        "link_state": entry.get("link_state"),
         "min_tx_rate": rate.get("min_tx"),
         "max_tx_rate": rate.get("max_tx"),
         "query_rss": entry.get("query_rss_en"),
     }
-
-
-def _link_state(value: str | None) -> str | None:
-    # iproute2 says "disable" where its own command line takes both spellings.
-    return {"disabled": "disable", "enabled": "enable"}.get(value, value) if value else value

@@ -34,8 +34,8 @@ _VF_KEYS = (
 # The function that a device of a class stands on; virtio keeps its own device between the two.
 _FUNCTION = re.compile(r"/([0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7])(?:/virtio[0-9]+)?/(?:net|infiniband)/[^/]+$")
 _VIRTFN = re.compile(r"virtfn([0-9]+)", re.ASCII)
-# How devlink calls the port of a VF of this host's own (one of another host's begins with its controller, c1).
-_REPRESENTOR = re.compile(r"(?:pf[0-9]+)?vf([0-9]+)", re.ASCII)
+# How devlink calls a port that represents a PF, a VF or a subfunction; those of another host begin with its controller, c1.
+_REPRESENTOR = re.compile(r"(c[0-9]+)?(?=[pvs]f)(?:pf[0-9]+)?(?:vf([0-9]+)|sf[0-9]+)?", re.ASCII)
 _KERNEL_NAME = re.compile(r"eth[0-9]+", re.ASCII)
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2})+", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]+", re.ASCII)
@@ -78,12 +78,19 @@ def _by_function(device_class: str, part: str, sysfs: Sysfs, incomplete: Incompl
     found: dict[str, list[str]] = {}
     folder = f"class/{device_class}"
     try:
-        for name in sysfs.names(folder) or ():
-            match = _FUNCTION.search(sysfs.link(f"{folder}/{name}") or "")
-            if match:
-                found.setdefault(match[1], []).append(name)
+        names = sysfs.names(folder) or ()
     except OSError as error:
         incomplete.note(part, None, f"{folder} cannot be read: {error.strerror}")
+        return {}
+    for name in names:
+        try:
+            match = _FUNCTION.search(sysfs.link(f"{folder}/{name}") or "")
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # a file of the class itself, such as bonding_masters
+                incomplete.note(part, None, f"{folder}/{name} cannot be read: {error.strerror}")
+            continue
+        if match:
+            found.setdefault(match[1], []).append(name)
     return found
 
 
@@ -109,10 +116,10 @@ def _read_pf(address: str, interfaces: dict[str, list[str]], rdma: dict[str, lis
     )
     if own:
         net = f"class/net/{own[0]}"
+        pf["mac"] = read.mac(f"{net}/address")
         pf.update(
             name=read.settled(own[0]),
-            mac=read.mac(f"{net}/address"),
-            permanent_mac=read.permanent_mac(own[0]),
+            permanent_mac=read.permanent_mac(own[0], pf["mac"]),
             mtu=read.number("mtu", f"{net}/mtu", required=True),
             operstate=read.operstate(f"{net}/operstate"),
             speed=read.speed(f"{net}/speed"),
@@ -134,10 +141,10 @@ def _ports(interfaces: list[str], read: _Reader) -> tuple[list[str], dict[int, s
     own, representors = [], {}
     for name in interfaces:
         match = _REPRESENTOR.fullmatch(read.port_name(f"class/net/{name}/phys_port_name") or "")
-        if match:
-            representors[int(match[1])] = name
-        else:
+        if match is None:
             own.append(name)
+        elif match[1] is None and match[2] is not None:
+            representors[int(match[2])] = name
     return _by_port(own, read), representors
 
 
@@ -251,10 +258,10 @@ class _Reader:
         self._strange("mac", path, text, "MAC address")
         return None
 
-    def permanent_mac(self, interface: str) -> str | None:
+    def permanent_mac(self, interface: str, mac: str | None) -> str | None:
         """Until somebody sets another one, an interface's address is its permanent one; after that ethtool knows it."""
-        if self.number("permanent_mac", f"class/net/{interface}/addr_assign_type") == _PERMANENT:
-            return self.sysfs.text(f"class/net/{interface}/address")
+        if mac is not None and self.number("permanent_mac", f"class/net/{interface}/addr_assign_type") == _PERMANENT:
+            return mac
         try:
             return permanent_mac(interface)
         except OSError as error:

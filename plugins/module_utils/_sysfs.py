@@ -14,7 +14,6 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format
 __all__ = ["Incomplete", "Sysfs"]
 
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
-_NO_LINK = (*_ABSENT, errno.EINVAL)
 
 
 class Incomplete:
@@ -66,11 +65,11 @@ class Sysfs:
             os.close(fd)
 
     def link(self, path: str) -> str | None:
-        """Where a symbolic link leads; None also for what is no link."""
+        """Where a symbolic link leads."""
         try:
             return os.readlink(f"{self.root}/{path}")
         except OSError as error:
-            if error.errno in _NO_LINK:
+            if error.errno in _ABSENT:
                 return None
             raise
 

@@ -1,0 +1,296 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import errno
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather, subsets
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
+from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
+from ansible_collections.vfpool.sriov.tests.unit.commands import Commands
+
+EVERYTHING = "ip -json -details address show"
+MIN, CONFIG = frozenset({"min"}), frozenset({"min", "config"})
+
+
+def vf_info(index: int, **changes: Any) -> dict[str, Any]:
+    """As an Intel 82576 under Linux 6.12 and iproute2 6.15 tells it."""
+    return {
+        "vf": index, "link_type": "ether", "address": "00:00:00:00:00:00", "broadcast": "ff:ff:ff:ff:ff:ff", "vlan_list": [{}],
+        "rate": {"max_tx": 0, "min_tx": 0}, "spoofchk": True, "link_state": "auto", "trust": False, **changes,
+    }  # fmt: skip
+
+
+def link(name: str, vfs: int = 0, **changes: Any) -> dict[str, Any]:
+    return {"ifname": name, "altnames": [f"alt{name}"], "vfinfo_list": [vf_info(index) for index in range(vfs)], "addr_info": [], **changes}
+
+
+@pytest.fixture
+def card(tree: Tree) -> Tree:
+    tree.pf("enp1s0", "0000:01:00.0", vfs=4, mac="52:54:00:aa:00:01")
+    return tree
+
+
+def ask(tree: Tree, commands: Commands, wanted: frozenset[str] = CONFIG, pfs: list[str] | None = None) -> dict[str, Any]:
+    return gather(pfs, wanted, commands.run, Sysfs(str(tree.root)))
+
+
+def configs(sriov: dict[str, Any]) -> list[dict[str, Any] | None]:
+    return [vf["config"] for vf in sriov["pfs"][0]["vfs"]]
+
+
+def lacks(sriov: dict[str, Any]) -> dict[str, str]:
+    """What is incomplete, by part; the hardware database is never there for a tree on disk."""
+    return {entry["part"]: entry["reason"] for entry in sriov["incomplete"] if entry["part"] not in ("vendor", "model")}
+
+
+# VF configuration
+
+
+def test_a_vf_that_nobody_configured_has_the_cards_defaults(card: Tree) -> None:
+    sriov = ask(card, Commands([link("enp1s0", vfs=4)]))
+    assert lacks(sriov) == {}
+    assert configs(sriov)[0] == {
+        "mac": "00:00:00:00:00:00", "vlan": 0, "qos": 0, "vlan_proto": "802.1Q", "spoofchk": True, "trust": False, "link_state": "auto",
+        "min_tx_rate": 0, "max_tx_rate": 0, "query_rss": None,
+    }  # fmt: skip
+
+
+def test_every_attribute_of_a_vf_is_told(card: Tree) -> None:
+    changes: dict[str, Any] = {
+        "address": "02:00:00:00:00:05", "vlan_list": [{"vlan": 100, "qos": 3, "protocol": "802.1ad"}], "tx_rate": 100,
+        "rate": {"max_tx": 100, "min_tx": 10}, "spoofchk": False, "link_state": "disable", "trust": True, "query_rss_en": True,
+    }  # fmt: skip
+    links = [link("enp1s0", vfinfo_list=[vf_info(0), vf_info(1), vf_info(2, **changes), vf_info(3)])]
+    assert configs(ask(card, Commands(links)))[2] == {
+        "mac": "02:00:00:00:00:05", "vlan": 100, "qos": 3, "vlan_proto": "802.1ad", "spoofchk": False, "trust": True, "link_state": "disable",
+        "min_tx_rate": 10, "max_tx_rate": 100, "query_rss": True,
+    }  # fmt: skip
+
+
+def test_an_attribute_that_the_driver_does_not_have_is_null_and_nothing_is_missing(card: Tree) -> None:
+    bare = [{"vf": index, "address": "00:00:00:00:00:00", "vlan_list": [{}], "rate": {"max_tx": 0, "min_tx": 0}} for index in range(4)]
+    sriov = ask(card, Commands([link("enp1s0", vfinfo_list=bare)]))
+    config = configs(sriov)[0]
+    assert config and [config[key] for key in ("spoofchk", "trust", "link_state", "query_rss")] == [None] * 4
+    assert lacks(sriov) == {}
+
+
+def test_an_older_iproute2_is_understood(card: Tree) -> None:
+    old = [{"vf": index, "mac": f"02:00:00:00:00:0{index}", "vlan": 7, "qos": 2, "spoofchk": True} for index in range(4)]
+    config = configs(ask(card, Commands([link("enp1s0", vfinfo_list=old)])))[1]
+    assert config and (config["mac"], config["vlan"], config["qos"], config["max_tx_rate"]) == ("02:00:00:00:00:01", 7, 2, None)
+
+
+def test_a_list_that_the_kernel_cut_is_not_passed_on_as_whole(card: Tree) -> None:
+    sriov = ask(card, Commands([link("enp1s0", vfs=2)]))
+    assert [config is None for config in configs(sriov)] == [False, False, True, True]
+    assert lacks(sriov) == {
+        "vfs[2-3].config": "rtnetlink's list has 2 of 4 VFs: the kernel cuts it at 64 KiB, or VFs are just being made",
+    }
+
+
+def test_a_driver_that_keeps_no_vf_configuration_is_named(card: Tree) -> None:
+    assert lacks(ask(card, Commands([link("enp1s0")]))) == {"vfs[0-3].config": "the driver igb gives rtnetlink no VF configuration"}
+
+
+def test_without_an_interface_of_the_pf_there_is_no_vf_configuration(tree: Tree) -> None:
+    tree.pf(None, "0000:01:00.0", vfs=2)
+    sriov = ask(tree, Commands([]))
+    assert sriov["pfs"][0]["altnames"] == []
+    assert lacks(sriov) == {"vfs[0-1].config": "the PF has no network interface, and rtnetlink gives VF configuration through that alone"}
+
+
+def test_a_pf_whose_vfs_fit_into_no_message_does_not_hide_the_others(card: Tree) -> None:
+    card.pf("ib0", "0000:02:00.0", vfs=2)
+    commands = Commands([link("enp1s0", vfs=4), link("ib0", vfs=2)])
+    commands.refusals[EVERYTHING] = 2, "", "RTNETLINK answers: Message too long\nDump terminated\n"
+    commands.refusals[f"{EVERYTHING} dev ib0"] = 2, "", "RTNETLINK answers: Message too long"
+    sriov = ask(card, commands)
+    assert None not in configs(sriov)
+    assert [pf["altnames"] for pf in sriov["pfs"]] == [["altenp1s0"], ["altib0"]]
+    assert lacks(sriov) == {"vfs[0-1].config": "RTNETLINK answers: Message too long"}
+
+
+@pytest.mark.parametrize(
+    ("refusal", "reason"),
+    [
+        (OSError(errno.ENOENT, "No such file or directory"), "the command ip does not run: No such file or directory (install iproute2)"),
+        ((0, "not json", ""), "ip gave an answer that is no list of interfaces: 'not json'"),
+        ((0, "[7]", ""), "ip gave an answer that is no list of interfaces: '[7]'"),
+        ((255, "", ""), "ip exited with 255"),
+    ],
+)
+def test_when_ip_fails_what_it_knows_is_missing_and_sysfs_is_not(card: Tree, refusal: Any, reason: str) -> None:
+    commands = Commands([])
+    for line in (EVERYTHING, f"{EVERYTHING} novf", f"{EVERYTHING} dev enp1s0"):
+        commands.refusals[line] = refusal
+    sriov = ask(card, commands)
+    assert (sriov["pfs"][0]["mac"], len(sriov["pfs"][0]["vfs"])) == ("52:54:00:aa:00:01", 4)
+    assert lacks(sriov) == {"altnames": reason, "vfs[0-3].config": reason}
+
+
+# The switch, MSI-X, vendor and model
+
+
+def test_the_mode_of_the_switch_is_told_and_no_switch_is_no_damage(card: Tree) -> None:
+    card.pf("enp2s0", "0000:02:00.0")
+    sriov = ask(card, Commands([link("enp1s0", vfs=4), link("enp2s0")], eswitch={"0000:02:00.0": "switchdev"}))
+    assert [pf["eswitch_mode"] for pf in sriov["pfs"]] == [None, "switchdev"]
+    assert lacks(sriov) == {}
+
+
+@pytest.mark.parametrize(
+    ("refusal", "reason"),
+    [
+        (OSError(errno.ENOENT, "No such file or directory"), "the command devlink does not run: No such file or directory (install iproute2)"),
+        ((0, "{}", ""), "devlink gave an answer that names no mode: '{}'"),
+        ((1, "", "kernel answers: Permission denied"), "kernel answers: Permission denied"),
+    ],
+)
+def test_when_devlink_fails_the_mode_is_missing(card: Tree, refusal: Any, reason: str) -> None:
+    commands = Commands([link("enp1s0", vfs=4)])
+    commands.refusals["devlink -j dev eswitch show pci/0000:01:00.0"] = refusal
+    assert lacks(ask(card, commands)) == {"eswitch_mode": reason}
+
+
+def configuration_space(*capabilities: bytes) -> bytes:
+    space = bytearray(256)
+    space[0x06] = 0x10
+    position = space[0x34] = 0x40
+    for capability in capabilities:
+        space[position : position + len(capability)] = capability
+        following = position + 0x10
+        space[position + 1] = following if capability is not capabilities[-1] else 0
+        position = following
+    return bytes(space)
+
+
+POWER_MANAGEMENT, MSIX_OF_5 = bytes([0x01, 0, 3, 0]), bytes([0x11, 0, 4, 0x80])
+
+
+@pytest.mark.parametrize(
+    ("space", "count", "reason"),
+    [
+        (configuration_space(POWER_MANAGEMENT, MSIX_OF_5), 5, None),
+        (configuration_space(POWER_MANAGEMENT), None, None),
+        (bytes(256), None, None),
+        (configuration_space(MSIX_OF_5)[:64], None, "config cannot be read: only root may read the capabilities"),
+        (b"\xff" * 256, None, "config cannot be read: the device does not answer"),
+        (b"", None, "config cannot be read: only root may read the capabilities"),
+    ],
+)
+def test_msix_vectors_are_counted_in_the_configuration_space(card: Tree, space: bytes, count: int | None, reason: str | None) -> None:
+    (card.root / "bus/pci/devices/0000:01:10.0/config").write_bytes(space)
+    sriov = ask(card, Commands([link("enp1s0", vfs=4)]))
+    assert sriov["pfs"][0]["vfs"][0]["msix_count"] == count
+    assert lacks(sriov) == ({"vfs[0].msix_count": reason} if reason else {})
+
+
+def test_names_of_vendor_and_model_are_missed_where_udev_is_not(card: Tree) -> None:
+    sriov = ask(card, Commands([link("enp1s0", vfs=4)]))
+    assert [(entry["part"], entry["pf"]) for entry in sriov["incomplete"]] == [("vendor", None), ("model", None)]
+
+
+# Selection and subsets
+
+
+@pytest.mark.parametrize("selector", ["enp2s0", "altenp2s0", "0000:02:00.0", "02:00.0", "52:54:00:AA:00:02"])
+def test_a_pf_is_selected_by_any_of_its_names(card: Tree, selector: str) -> None:
+    card.pf("enp2s0", "0000:02:00.0", mac="52:54:00:aa:00:02")
+    sriov = ask(card, Commands([link("enp1s0"), link("enp2s0")]), MIN, [selector])
+    assert [pf["name"] for pf in sriov["pfs"]] == ["enp2s0"]
+
+
+def test_what_other_pfs_lack_is_not_told(card: Tree) -> None:
+    card.pf("enp2s0", "0000:02:00.0", mac="52:54:00:aa:00:02").unreadable("numa_node")
+    assert lacks(ask(card, Commands([link("enp1s0"), link("enp2s0")]), MIN, ["enp1s0"])) == {}
+
+
+@pytest.mark.parametrize(
+    ("selector", "message"),
+    [
+        ("nosuch", r"No PF of this host is 'nosuch': the PFs are enp1s0 \(0000:01:00.0\)\."),
+        ("0000:01:10.2", r"'0000:01:10.2' is a VF of enp1s0 \(0000:01:00.0\), not a PF"),
+        ("enp1s0v1", r"'enp1s0v1' is a VF of enp1s0 \(0000:01:00.0\), not a PF"),
+        ("../net/pf0", r"'../net/pf0' is neither an interface name nor a PCI address nor a MAC address"),
+    ],
+)
+def test_a_selector_that_fits_no_pf_says_what_there_is(card: Tree, selector: str, message: str) -> None:
+    with pytest.raises(SriovError, match=message):
+        ask(card, Commands([link("enp1s0")]), MIN, [selector])
+
+
+def test_a_selector_that_fits_two_pfs_asks_for_an_address(card: Tree) -> None:
+    card.pf("enp2s0", "0000:02:00.0", mac="52:54:00:aa:00:01")
+    with pytest.raises(SriovError, match=r"fits more than one PF \(enp1s0 \(0000:01:00.0\), enp2s0 \(0000:02:00.0\)\)"):
+        ask(card, Commands([link("enp1s0"), link("enp2s0")]), MIN, ["52:54:00:aa:00:01"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        (["all"], {"min", "config", "usage"}),
+        ([], {"min", "config", "usage"}),
+        (["min"], {"min"}),
+        (["config"], {"min", "config"}),
+        (["!usage"], {"min", "config"}),
+        (["all", "!config"], {"min", "usage"}),
+        (["!all"], {"min"}),
+        (["!all", "!min"], {"min"}),
+        (["!all", "usage"], {"min", "usage"}),
+        (["usage", "!usage"], {"min", "usage"}),
+    ],
+)
+def test_subsets_add_and_subtract_as_those_of_setup(asked: list[str], meant: set[str]) -> None:
+    assert subsets(asked) == meant
+
+
+def test_what_was_not_asked_for_is_null_and_not_incomplete(card: Tree) -> None:
+    sriov = ask(card, Commands([link("enp1s0", vfs=4)]), MIN)
+    assert (sriov["incomplete"], sriov["pfs"][0]["vendor"]) == ([], None)
+    assert [(vf["config"], vf["used_by"], vf["msix_count"]) for vf in sriov["pfs"][0]["vfs"]] == [(None, None, None)] * 4
+
+
+# Cost
+
+
+def test_there_is_one_process_for_the_host_and_one_for_each_pf(card: Tree) -> None:
+    card.pf("enp2s0", "0000:02:00.0", vfs=256, stride=1)
+    commands = Commands([link("enp1s0", vfs=4), link("enp2s0", vfs=256)])
+    ask(card, commands)
+    assert commands.asked == [EVERYTHING, "devlink -j dev eswitch show pci/0000:01:00.0", "devlink -j dev eswitch show pci/0000:02:00.0"]
+
+
+def test_a_host_without_sriov_costs_no_process(tree: Tree) -> None:
+    commands = Commands([link("eth0")])
+    assert ask(tree, commands) == {"pfs": [], "incomplete": []}
+    assert commands.asked == []
+
+
+def test_a_subset_imports_no_library_that_it_does_not_need() -> None:
+    program = (
+        "import sys\n"
+        "from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather\n"
+        "print([name for name in ('libvirt', 'lxml', 'pyudev', 'yaml', 'dataclasses', 'pyroute2', 'xml.etree.ElementTree') if name in sys.modules])"
+    )
+    collections = Path(__file__).resolve().parents[2] / ".collections"
+    done = subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": str(collections)}, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_256_vfs_without_configuration_fit_into_64_kib(tree: Tree) -> None:
+    tree.pf("enp129s0f0", "0000:81:00.0", vfs=256, stride=1)
+    sriov = ask(tree, Commands([link("enp129s0f0")]), MIN)
+    for vf in sriov["pfs"][0]["vfs"]:
+        vf["used_by"] = []
+    assert len(json.dumps(sriov)) <= 64 * 1024

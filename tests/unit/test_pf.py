@@ -1,0 +1,254 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf import read_pfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
+from ansible_collections.vfpool.sriov.tests.sysfs_tree import PF, Tree
+
+
+def read(tree: Tree, udev: Path | None = None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    incomplete = Incomplete()
+    pfs = read_pfs(Sysfs(str(tree.root), str(udev) if udev else None), incomplete)
+    return pfs, incomplete.entries()
+
+
+def read_whole(tree: Tree) -> list[dict[str, Any]]:
+    pfs, incomplete = read(tree)
+    assert incomplete == []
+    return pfs
+
+
+def read_one(tree: Tree) -> dict[str, Any]:
+    (pf,) = read_whole(tree)
+    return pf
+
+
+# Shapes
+
+
+def test_a_host_without_sriov_has_no_pfs(tree: Tree) -> None:
+    tree.function("0000:00:03.0", name="eth0")
+    assert read_whole(tree) == []
+
+
+def test_a_host_without_pci_has_no_pfs(tmp_path: Path) -> None:
+    incomplete = Incomplete()
+    assert (read_pfs(Sysfs(str(tmp_path)), incomplete), incomplete.entries()) == ([], [])
+
+
+def test_a_pf_tells_what_it_is_and_what_it_can(tree: Tree) -> None:
+    tree.pf("enp1s0", "0000:01:00.0", vfs=2, total=7, mac="52:54:00:aa:00:01", mtu=9000, speed=10000, numa_node=1, vf_total_msix=64)
+    pf = read_one(tree)
+    assert {key: value for key, value in pf.items() if key != "vfs" and value is not None} == {
+        "name": "enp1s0", "other_interfaces": [], "pci_address": "0000:01:00.0", "driver": "igb", "vendor_id": "8086", "device_id": "10c9",
+        "mac": "52:54:00:aa:00:01", "permanent_mac": "52:54:00:aa:00:01", "mtu": 9000, "operstate": "up", "speed": 10000, "numa_node": 1,
+        "total_vfs": 7, "num_vfs": 2, "vf_offset": 128, "vf_stride": 2, "vf_device_id": "10ca", "drivers_autoprobe": True, "vf_total_msix": 64,
+        "dev_port": 0,
+    }  # fmt: skip
+
+
+def test_a_vf_tells_its_place_its_driver_and_its_interface(tree: Tree) -> None:
+    tree.pf("enp1s0", "0000:01:00.0", vfs=2).vf(1).nameless().named("en1", mac="52:54:00:00:00:11", operstate="down")
+    vf = read_one(tree)["vfs"][1]
+    assert {key: value for key, value in vf.items() if value is not None} == {
+        "index": 1, "pci_address": "0000:01:10.2", "name": "en1", "driver": "igbvf", "mac": "52:54:00:00:00:11", "operstate": "down", "iommu_group": 3,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [64, 256])
+def test_many_vfs_come_in_numeric_order_each_at_its_own_address(tree: Tree, number: int) -> None:
+    tree.pf("enp1s0", "0001:01:00.0", vfs=number, offset=256, stride=1)
+    vfs = read_one(tree)["vfs"]
+    assert [vf["index"] for vf in vfs] == list(range(number))
+    assert [vf["name"] for vf in vfs] == [f"enp1s0v{index}" for index in range(number)]
+    assert vfs[0]["pci_address"] == "0001:02:00.0"
+    assert len({vf["pci_address"] for vf in vfs}) == number
+
+
+def test_pfs_come_in_pci_order_with_long_domains_last(tree: Tree) -> None:
+    for address in ("10000:01:00.0", "0001:00:00.0", "0000:81:00.1", "0000:81:00.0"):
+        tree.pf(None, address)
+    assert [pf["pci_address"] for pf in read_whole(tree)] == ["0000:81:00.0", "0000:81:00.1", "0001:00:00.0", "10000:01:00.0"]
+
+
+def test_a_pf_without_an_interface_still_tells_its_vfs(tree: Tree) -> None:
+    tree.pf(None, "0000:01:00.0", vfs=3)
+    pf = read_one(tree)
+    assert (pf["name"], pf["mac"], pf["speed"], len(pf["vfs"])) == (None, None, None, 3)
+
+
+def test_virtio_interfaces_are_found_one_level_deeper(tree: Tree) -> None:
+    tree.pf("enp3s0", "0000:03:00.0", vfs=4, driver="virtio-pci", vf_driver="virtio-pci", virtio=True)
+    pf = read_one(tree)
+    assert pf["name"] == "enp3s0"
+    assert [vf["name"] for vf in pf["vfs"]] == [f"enp3s0v{index}" for index in range(4)]
+    assert all(vf["mac"] for vf in pf["vfs"])
+
+
+def test_a_vf_without_an_interface_is_nameless_for_any_of_the_reasons(tree: Tree) -> None:
+    pf = tree.pf("enp1s0", "0000:01:00.0", vfs=4)
+    pf.vf(0).nameless().bound_to("vfio-pci")
+    pf.vf(1).nameless().bound_to(None)
+    pf.vf(2).elsewhere()
+    vfs = read_one(tree)["vfs"]
+    assert [(vf["name"], vf["driver"], vf["mac"]) for vf in vfs[:3]] == [(None, "vfio-pci", None), (None, None, None), (None, "igbvf", None)]
+
+
+def test_a_card_with_two_ports_on_one_function_is_one_pf_named_by_its_first_port(tree: Tree) -> None:
+    tree.pf("ens1d1", "0000:01:00.0", vfs=1, dev_port=1).named("ens1", dev_port=0, mac="52:54:00:aa:00:07")
+    pf = read_one(tree)
+    assert (pf["name"], pf["other_interfaces"], pf["dev_port"], pf["mac"]) == ("ens1", ["ens1d1"], 0, "52:54:00:aa:00:07")
+
+
+def test_representors_belong_to_their_vfs_and_not_to_the_pf(tree: Tree) -> None:
+    pf = tree.pf("uplink", "0000:01:00.0", vfs=3)
+    (pf.net / "uplink/phys_port_name").write_text("p0\n")
+    for index in (0, 2):
+        pf.named(f"enp1s0r{index}", phys_port_name=f"pf0vf{index}")
+    for name, port in (("another_hosts", "c1pf0vf1"), ("a_pfs", "pf0"), ("a_subfunctions", "pf0sf88")):
+        pf.named(name, phys_port_name=port)
+    found = read_one(tree)
+    assert (found["name"], found["other_interfaces"]) == ("uplink", [])
+    assert [vf["representor"] for vf in found["vfs"]] == ["enp1s0r0", None, "enp1s0r2"]
+
+
+def test_an_rdma_device_is_named(tree: Tree) -> None:
+    tree.pf("enp1s0", "0000:01:00.0", vfs=2).vf(1).rdma("mlx5_3")
+    assert [vf["rdma"] for vf in read_one(tree)["vfs"]] == [None, "mlx5_3"]
+
+
+def test_a_host_without_iommu_has_no_groups(tree: Tree) -> None:
+    tree.pf("enp1s0", "0000:01:00.0", vfs=2, iommu_group=None)
+    assert [vf["iommu_group"] for vf in read_one(tree)["vfs"]] == [None, None]
+
+
+def test_a_link_that_is_down_has_no_speed(tree: Tree) -> None:
+    tree.pf("enp1s0", "0000:01:00.0", speed=-1, operstate="down")
+    assert read_one(tree)["speed"] is None
+
+
+def test_what_an_older_kernel_does_not_have_is_null_and_no_damage(tree: Tree) -> None:
+    pf = tree.pf("enp1s0", "0000:01:00.0", vfs=1)
+    pf.absent("sriov_offset", "sriov_stride", "sriov_vf_device", "sriov_drivers_autoprobe", "sriov_vf_total_msix", "numa_node")
+    found = read_one(tree)
+    assert [found[key] for key in ("vf_offset", "vf_stride", "vf_device_id", "drivers_autoprobe", "vf_total_msix", "numa_node")] == [None] * 6
+
+
+# Damage
+
+
+def damaged(tree: Tree) -> PF:
+    return tree.pf("enp1s0", "0000:01:00.0", vfs=3)
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_there(tree: Tree) -> None:
+    damaged(tree).unreadable("numa_node", "net/enp1s0/operstate")
+    (pf,), incomplete = read(tree)
+    assert (pf["numa_node"], pf["operstate"], pf["mtu"]) == (None, None, 1500)
+    assert incomplete == [
+        {"part": "numa_node", "pf": "0000:01:00.0", "reason": "numa_node cannot be read: Input/output error"},
+        {"part": "operstate", "pf": "0000:01:00.0", "reason": "operstate cannot be read: Input/output error"},
+    ]
+
+
+def test_vfs_that_lack_the_same_share_an_entry(tree: Tree) -> None:
+    pf = damaged(tree)
+    for index in (0, 1):
+        pf.vf(index).unreadable(f"net/enp1s0v{index}/address")
+    (found,), incomplete = read(tree)
+    assert [vf["mac"] is None for vf in found["vfs"]] == [True, True, False]
+    assert incomplete == [{"part": "vfs[0-1].mac", "pf": "0000:01:00.0", "reason": "address cannot be read: Input/output error"}]
+
+
+@pytest.mark.parametrize(
+    ("file", "part"),
+    [("vendor", "vendor_id"), ("sriov_numvfs", "num_vfs"), ("sriov_vf_device", "vf_device_id"), ("net/enp1s0/address", "mac"), ("net/enp1s0/mtu", "mtu"),
+     ("net/enp1s0/operstate", "operstate"), ("net/enp1s0/speed", "speed"), ("net/enp1s0/dev_port", "dev_port")],
+)  # fmt: skip
+def test_what_no_kernel_would_write_is_no_value(tree: Tree, file: str, part: str) -> None:
+    damaged(tree).malformed(file)
+    (pf,), incomplete = read(tree)
+    assert pf[part] is None
+    assert part in {entry["part"] for entry in incomplete}
+    assert any("which is no" in entry["reason"] for entry in incomplete)
+
+
+def test_a_file_that_every_kernel_has_is_missed(tree: Tree) -> None:
+    damaged(tree).absent("sriov_numvfs")
+    (pf,), incomplete = read(tree)
+    assert pf["num_vfs"] is None
+    assert incomplete == [{"part": "num_vfs", "pf": "0000:01:00.0", "reason": "sriov_numvfs does not exist"}]
+
+
+def test_a_gap_between_vfs_is_no_whole_list(tree: Tree) -> None:
+    damaged(tree).remove_vf(1)
+    (pf,), incomplete = read(tree)
+    assert [vf["index"] for vf in pf["vfs"]] == [0, 2]
+    assert [(entry["part"], entry["pf"]) for entry in incomplete] == [("vfs", "0000:01:00.0")]
+    assert "sriov_numvfs is 3, but there are 2 links to VFs" in incomplete[0]["reason"]
+
+
+def test_a_link_that_leads_to_no_function_gives_no_address(tree: Tree) -> None:
+    link = Path(damaged(tree).path, "virtfn1")
+    link.unlink()
+    link.symlink_to("../nowhere")
+    (pf,), incomplete = read(tree)
+    assert pf["vfs"][1]["pci_address"] is None
+    assert incomplete == [{"part": "vfs[1].pci_address", "pf": "0000:01:00.0", "reason": "virtfn1 leads to no PCI function"}]
+
+
+def test_a_vf_that_goes_away_meanwhile_is_named(tree: Tree) -> None:
+    link = Path(damaged(tree).path, "virtfn1")
+    link.unlink()
+    link.symlink_to("../0000:01:1f.7")
+    (pf,), incomplete = read(tree)
+    assert pf["vfs"][1]["pci_address"] == "0000:01:1f.7"
+    assert incomplete == [{"part": "vfs[1]", "pf": "0000:01:00.0", "reason": "it went away while it was read"}]
+
+
+def test_an_iommu_group_without_a_number_is_no_group(tree: Tree) -> None:
+    link = Path(damaged(tree).vf(0).path, "iommu_group")
+    link.unlink()
+    link.symlink_to("../../../kernel/iommu_groups/none")
+    (pf,), incomplete = read(tree)
+    assert pf["vfs"][0]["iommu_group"] is None
+    assert [entry["part"] for entry in incomplete] == ["vfs[0].iommu_group"]
+
+
+# Names that udev may still change
+
+
+@pytest.fixture
+def udev(tmp_path: Path) -> Path:
+    (tmp_path / "udev/data").mkdir(parents=True)
+    (tmp_path / "udev/control").touch()
+    return tmp_path / "udev"
+
+
+def test_a_name_of_the_kernels_is_no_name_until_udev_is_done(tree: Tree, udev: Path) -> None:
+    pf = tree.pf("enp1s0", "0000:01:00.0", vfs=2, vf_name="eth{index}")
+    ifindex = (pf.vf(0).net / "eth0/ifindex").read_text().strip()
+    (udev / "data" / f"n{ifindex}").touch()
+    (found,), incomplete = read(tree, udev)
+    assert [vf["name"] for vf in found["vfs"]] == ["eth0", None]
+    assert [entry["part"] for entry in incomplete] == ["vfs[1].name"]
+    assert "may rename it" in incomplete[0]["reason"]
+
+
+def test_without_udev_nobody_renames(tree: Tree, tmp_path: Path) -> None:
+    tree.pf("eth0", "0000:01:00.0")
+    (pf,), incomplete = read(tree, tmp_path / "nothing")
+    assert (pf["name"], incomplete) == ("eth0", [])
+
+
+def test_a_name_that_was_given_is_not_waited_for(tree: Tree, udev: Path) -> None:
+    tree.pf("enp1s0", "0000:01:00.0", vfs=1)
+    (pf,), incomplete = read(tree, udev)
+    assert (pf["name"], pf["vfs"][0]["name"], incomplete) == ("enp1s0", "enp1s0v0", [])
