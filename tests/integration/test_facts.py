@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.vfpool.sriov.tests.integration.host import CHECKOUT, Host, network
+
+# Reads the host as gather_subset min does, in a process that does nothing else.
+DISCOVERY = """\
+import sys
+sys.path.insert(0, sys.argv[1])
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf import read_pfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
+sysfs, incomplete = Sysfs(sys.argv[2]), Incomplete()
+open("/proc/self/comm").close()
+pfs = read_pfs(sysfs, incomplete)
+open("/proc/self/comm").close()
+assert incomplete.entries() == []
+"""
+
+
+def facts(host: Host, **options: Any) -> dict[str, Any]:
+    sriov: dict[str, Any] = host.module("sriov_vf_facts", **options)["ansible_facts"]["sriov"]
+    return sriov
+
+
+def used_by(host: Host, **options: Any) -> list[Any]:
+    return [vf["used_by"] for vf in facts(host, gather_subset=["usage"], **options)["pfs"][0]["vfs"]]
+
+
+def test_nobody_holds_the_vfs_of_a_new_host(host: Host) -> None:
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)
+    assert used_by(host) == [[], [], [], []]
+
+
+def test_a_lease_names_guest_uuid_and_network(host: Host) -> None:
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=256, stride=1)
+    host.define(network())
+    first, second = host.port_create("pool", "web1"), host.port_create("pool", "web2", mac="52:54:00:00:00:02")
+    held = used_by(host)
+    assert held[:2] == [
+        [{"kind": "libvirt_port", "name": port["owner"], "uuid": port["owner_uuid"], "network": "pool", "active": True}] for port in (first, second)
+    ]
+    assert held[2:] == [[]] * 254
+
+
+def test_a_lease_of_a_hostdev_pool_is_found_by_its_pci_address(host: Host) -> None:
+    host.tree.pf("enp1s0", "0001:01:00.0", vfs=4)
+    host.define(network(mode="hostdev"))
+    host.port_create("pool", "web1")
+    assert [[entry["name"] for entry in entries] for entries in used_by(host)] == [["web1"], [], [], []]
+
+
+def test_while_libvirt_is_down_no_vf_is_known_to_be_free(host: Host) -> None:
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)
+    host.stop_libvirtd()
+    sriov = facts(host, gather_subset=["usage"])
+    assert [vf["used_by"] for vf in sriov["pfs"][0]["vfs"]] == [None] * 4
+    assert [(entry["part"], entry["pf"]) for entry in sriov["incomplete"] if "libvirt is not running" in entry["reason"]] == [
+        ("vfs[0-3].used_by", "0000:01:00.0")
+    ]
+
+
+def test_a_vf_in_another_namespace_is_held_even_if_libvirt_cannot_be_asked(host: Host) -> None:
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=2).vf(1).elsewhere()
+    host.stop_libvirtd()
+    assert used_by(host) == [None, [{"kind": "netns", "name": None, "uuid": None, "network": None, "active": True}]]
+
+
+def test_a_selector_that_fits_nothing_fails_and_lists_the_pfs(host: Host) -> None:
+    host.tree.pf("enp1s0", "0000:01:00.0")
+    assert host.refusal("sriov_vf_facts", pfs=["nosuch"]) == "No PF of this host is 'nosuch': the PFs are enp1s0 (0000:01:00.0)."
+
+
+def test_a_host_without_sriov_has_empty_facts(host: Host) -> None:
+    assert facts(host) == {"pfs": [], "incomplete": []}
+
+
+def test_the_facts_come_beside_those_of_setup(host: Host, tmp_path: Path) -> None:
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
+    play = tmp_path / "play.yml"
+    play.write_text("""
+- hosts: localhost
+  vars:
+    ansible_facts_modules: [ansible.builtin.setup, vfpool.sriov.sriov_vf_facts]
+  module_defaults:
+    ansible.builtin.setup: {gather_subset: [min]}
+    vfpool.sriov.sriov_vf_facts: {gather_subset: [min]}
+  tasks:
+    - ansible.builtin.assert:
+        that:
+          - ansible_facts['distribution'] is defined
+          - ansible_facts['sriov']['pfs'][0]['vfs'] | length == 2
+          - ansible_facts['sriov'] | vfpool.sriov.interface_pool == ['enp1s0v0', 'enp1s0v1']
+""")
+    assert [result["status"] for result in host.ansible("ansible-playbook", str(play))] == ["ok", "ok"]
+
+
+def test_cached_facts_are_there_without_a_run(host: Host, tmp_path: Path) -> None:
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
+    play = tmp_path / "play.yml"
+    play.write_text("""
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - vfpool.sriov.sriov_vf_facts:
+    - ansible.builtin.meta: refresh_inventory
+    - ansible.builtin.assert:
+        that: ansible_facts['sriov'] | vfpool.sriov.interface_pool(unused=true) == ['enp1s0v0', 'enp1s0v1']
+""")
+    assert all(result["status"] == "ok" for result in host.ansible("ansible-playbook", str(play)))
+
+
+def test_each_vf_costs_the_same_few_system_calls_however_many_there_are(host: Host) -> None:
+    pf = host.tree.pf("enp1s0", "0000:01:00.0", stride=1, total=256)
+    calls = {number: system_calls(host, pf.resize(number).tree.root) for number in (1, 65, 256)}
+    for_each = (calls[65] - calls[1]) / 64
+    assert for_each == 10
+    assert (calls[256] - calls[65]) / 191 == pytest.approx(for_each, abs=0.1)
+
+
+def system_calls(host: Host, root: Path) -> int:
+    """How many system calls the discovery makes, by strace, between two marks."""
+    inside = "/" + str(root.relative_to(host.root))
+    traced = host.run("strace", "-qq", "/usr/bin/python3", "-c", DISCOVERY, str(CHECKOUT / ".collections"), inside).stderr
+    calls = re.split(r'^openat\(.*"/proc/self/comm".*$', traced, flags=re.MULTILINE)[1]
+    # Memory is no question to the kernel about a VF.
+    return len([line for line in calls.splitlines() if re.match(r"[a-z0-9_]+\(", line) and not re.match(r"(brk|mmap|munmap|madvise)\(", line)])

@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._processes import openers
+
+
+@pytest.fixture
+def proc(tmp_path: Path) -> Path:
+    """Two processes as /proc shows them, and what is no process."""
+    for pid, command, files in ((7, "systemd", ["/dev/null"]), (4711, "dpdk-testpmd", ["/dev/null", "/dev/vfio/vfio", "/dev/vfio/12", "/dev/vfio/12"])):
+        (tmp_path / f"{pid}/fd").mkdir(parents=True)
+        (tmp_path / f"{pid}/comm").write_text(f"{command}\n")
+        for number, file in enumerate(files):
+            (tmp_path / f"{pid}/fd/{number}").symlink_to(file)
+    (tmp_path / "sys").mkdir()
+    return tmp_path
+
+
+def test_a_process_that_has_a_device_open_is_named_once(proc: Path) -> None:
+    assert openers({"/dev/vfio/12", "/dev/vfio/13"}, str(proc)) == ({"/dev/vfio/12": ["pid 4711 (dpdk-testpmd)"]}, [])
+
+
+def test_a_process_that_ends_meanwhile_has_let_go(proc: Path) -> None:
+    (proc / "99").mkdir()
+    assert openers({"/dev/vfio/13"}, str(proc)) == ({}, [])
+
+
+def test_a_real_process_is_found_by_the_file_that_it_has_open(tmp_path: Path) -> None:
+    device = tmp_path / "12"
+    with device.open("w"):
+        found, _reasons = openers({str(device)})
+    assert [holder.split(" ")[1] for holder in found[str(device)]] == [str(os.getpid())]
+
+
+def test_processes_of_others_that_cannot_be_seen_are_counted(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listdir = os.listdir
+
+    def refuse(path: str) -> list[str]:
+        if path.endswith("/7/fd"):
+            raise PermissionError(13, "Permission denied")
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    assert openers({"/dev/vfio/13"}, str(proc)) == ({}, ["the open files of 1 processes cannot be seen: become root"])
