@@ -3,16 +3,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.vfpool.sriov.tests.integration.host import Host
+from ansible_collections.vfpool.sriov.tests.lab.image import SUITES, image
 
 
 @pytest.fixture(scope="session")
 def namespaces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    host = Host(tmp_path_factory.mktemp("host"))
+    """VFPOOL_HOST_SYSTEM may name a release of the laboratory, or a folder with another Debian system; else it is this machine's own."""
+    system = os.environ.get("VFPOOL_HOST_SYSTEM", "/")
+    host = Host(tmp_path_factory.mktemp("host"), image(system) / "root" if system in SUITES else Path(system))
     yield host
     host.close()
 

@@ -25,28 +25,31 @@ CHECKOUT = HERE.parent.parent
 class Host:
     """Namespaces for mounts, processes and network interfaces; they end with this process, however it ends."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder` keeps the daemon's log and what Ansible leaves; the sysfs tree is in memory, mounted on `folder`/sys inside."""
-        self.folder = folder
-        (folder / "sys").mkdir()
+    def __init__(self, folder: Path, system: Path = Path("/")) -> None:
+        """`folder` keeps the daemon's log and what Ansible leaves; `system` is a Debian system, of which nothing is changed."""
         self.log = folder / "libvirtd.log"
+        for name in ("sys", "host", "layers", "ansible"):
+            (folder / name).mkdir()
+        self._folder = folder
         self._libvirtd: subprocess.Popen[bytes] | None = None
-        self._runner: subprocess.Popen[str] | None = None
+        self._ansible: subprocess.Popen[str] | None = None
         self._started: list[subprocess.Popen[Any]] = []
         self._init = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
-             "bash", str(HERE / "namespace.sh"), str(folder / "sys")],
+             "bash", str(HERE / "namespace.sh"), str(system), str(folder)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._wait_for_init()
         self.pid = _child(self._init.pid)
-        self.root = Path(f"/proc/{self.pid}/root")
-        self.tree = Tree(self.root / str(folder / "sys").lstrip("/"))
+        inside = f"/proc/{self.pid}/root{folder}"
+        self.root = Path(f"{inside}/host")
+        self.tree = Tree(Path(f"{inside}/sys"))
+        self._door = ("nsenter", "-t", str(self.pid), "--mount", "--pid", "--net", "--ipc", "--uts", f"--root={self.root}", "--")
 
     def _wait_for_init(self) -> None:
         assert self._init.stdout
         if self._init.stdout.readline() != "ready\n":
             self._init.communicate()
-            raise RuntimeError(f"The namespaces of {self.folder} could not be made: see the lines above; root is needed.")
+            raise RuntimeError(f"The namespaces of {self._folder} could not be made: see the lines above; root is needed.")
 
     def reset(self) -> None:
         """No card, no network, no lease, no process that a test started, and no daemon: as new."""
@@ -63,7 +66,7 @@ class Host:
     def close(self) -> None:
         """End the namespaces and with them every process inside; each of those has gone when this returns."""
         self._init.communicate()
-        for process in (self._libvirtd, self._runner, *self._started):
+        for process in (self._libvirtd, self._ansible, *self._started):
             if process:
                 process.communicate()
 
@@ -76,8 +79,7 @@ class Host:
         return process
 
     def _enter(self, *command: str, **options: Any) -> subprocess.Popen[Any]:
-        return subprocess.Popen(["nsenter", "-t", str(self.pid), "--mount", "--pid", "--net", "--ipc", "--uts", "--", *command],
-                                cwd=CHECKOUT, **options)
+        return subprocess.Popen([*self._door, *command], env={**os.environ, "HOME": "/root"}, **options)
 
     def run(self, *command: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command inside and wait for it; with `check`, failure is an AssertionError that shows what it said."""
@@ -214,13 +216,16 @@ class Host:
         return {**result, "failed": results[0]["status"] == "failed"}
 
     def ansible(self, *command: str) -> list[dict[str, Any]]:
-        """Run `ansible …` or `ansible-playbook …` on this host; task, host, status and result of every task come back."""
-        if self._runner is None:
-            self._runner = self._enter(sys.executable, str(HERE / "ansible_runner.py"), str(self.folder), text=True,
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert self._runner.stdin and self._runner.stdout
-        print(json.dumps(command), file=self._runner.stdin, flush=True)
-        answer = self._runner.stdout.readline()
+        """Run `ansible …` or `ansible-playbook …` against this host; task, host, status and result of every task come back."""
+        if self._ansible is None:
+            python = self._folder / "python3"
+            python.write_text(f'#!/bin/sh\nexport HOME=/root\nexec {" ".join(self._door)} /usr/bin/python3 "$@"\n')
+            python.chmod(0o755)
+            self._ansible = subprocess.Popen([sys.executable, str(HERE / "ansible_runner.py"), str(self._folder / "ansible"), str(python)],
+                                             cwd=CHECKOUT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._ansible.stdin and self._ansible.stdout
+        print(json.dumps(command), file=self._ansible.stdin, flush=True)
+        answer = self._ansible.stdout.readline()
         assert answer, "The runner of Ansible is gone: see its own words above."
         results: list[dict[str, Any]] = json.loads(answer)
         return results

@@ -98,7 +98,8 @@ def test_a_vlan_is_accepted_where_each_guest_has_a_vf_of_its_own_even_a_trunk(ho
 
 
 def test_a_vlan_is_refused_where_guests_share_a_vf(host: Host, pf: PF) -> None:
-    for mode in ("private", "vepa", "bridge"):
+    # Mode bridge is not among them: libvirt 9.0 refuses a VLAN there, 11.3 takes it, for the sake of bridges of the kernel.
+    for mode in ("private", "vepa"):
         refusal = host.virsh_error("net-define /dev/stdin", stdin=network(mode=mode, rest="<vlan><tag id='5'/></vlan>"))
         assert "doesn't support vlan configuration" in refusal
 
