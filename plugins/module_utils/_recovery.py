@@ -21,7 +21,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import inter
 if TYPE_CHECKING:
     from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 
-__all__ = ["plan_recovery"]
+__all__ = ["enter", "guest_runs", "plan_recovery"]
 
 
 def plan_recovery(connected: Any, current: dict[str, Any] | None, journal: Journal) -> Plan:
@@ -37,7 +37,7 @@ def plan_recovery(connected: Any, current: dict[str, Any] | None, journal: Journ
     forgotten = forgotten_leases(connected, current)
     current["forgotten"] = forgotten
     if record is not None and record["uuid"] == current["uuid"]:
-        leases = [lease for lease in interrupted(record, current) if not _guest_is_gone(connected, lease)]
+        leases = [lease for lease in interrupted(record, current) if guest_runs(connected, lease) is not False]
         known = {lease["port"] for lease in leases}
         leases += [lease for lease in forgotten if lease["port"] not in known]
         if leases or not current["active"]:
@@ -93,11 +93,11 @@ def _port_text(domain: Element, source: Element, mac: str) -> str:
     return text
 
 
-def _guest_is_gone(connected: Any, lease: dict[str, Any]) -> bool:
-    """The owner is a guest of this libvirt, and not running. Of an owner that libvirt does not know nothing can be said."""
+def guest_runs(connected: Any, lease: dict[str, Any]) -> bool | None:
+    """Whether the owner of a lease is a guest that runs. None for an owner that libvirt does not know: of that nothing can be said."""
     try:
-        return not connected.lookupByUUIDString(lease["owner_uuid"]).isActive()
+        return bool(connected.lookupByUUIDString(lease["owner_uuid"]).isActive())
     except libvirt().libvirtError as error:
         if error_code(error) in (NO_DOMAIN, NO_SUPPORT):
-            return False
+            return None
         raise
