@@ -67,7 +67,8 @@ def _pytest(title: str, folder: str, word: str, python: str | Path = sys.executa
     reports = REPORTS / title.replace(" ", "-")
     command: list[str | Path] = [python, "-m", "pytest", f"--junit-xml={reports / 'pytest.xml'}", folder]
     # Synthetic sysfs trees are thousands of small files, too many for a disk that others use.
-    return Step(title, [*command, *(["-k", word] if word else [])], reports=reports, environment={"TMPDIR": "/dev/shm"})
+    environment = {"TMPDIR": "/dev/shm", "HYPOTHESIS_STORAGE_DIRECTORY": str(CACHE / "hypothesis")}
+    return Step(title, [*command, *(["-k", word] if word else [])], reports=reports, environment=environment)
 
 
 def _units(word: str) -> list[Step]:
