@@ -53,7 +53,7 @@ def bring_to_state(options: dict[str, Any], check: bool, run: Run, warn: Callabl
         if options["state"] == "rendered":
             return {"changed": False, "xml": network_text(rendered)}
     key = options["name"] if is_local(options["uri"]) else f"{options['name']} at {options['uri']}"
-    with locked("network", key), connection(options["uri"]) as connected:
+    with locked("network", key, check=check), connection(options["uri"]) as connected:
         return _Run(connected, options, Journal(key), check, warn).converge(pool, pfs)
 
 

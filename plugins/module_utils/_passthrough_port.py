@@ -33,7 +33,7 @@ def bring_port_to_state(options: dict[str, Any], check: bool) -> dict[str, Any]:
     """The module's result. In check mode it is the same, but nothing is written, and a port that would be made is not known."""
     _check_uuids(options)
     key = options["network"] if is_local(options["uri"]) else f"{options['network']} at {options['uri']}"
-    with locked("network", key), connection(options["uri"]) as connected:
+    with locked("network", key, check=check), connection(options["uri"]) as connected:
         return _Port(connected, options, Journal(key), check).converge()
 
 

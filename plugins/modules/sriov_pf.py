@@ -220,7 +220,6 @@ diff:
   sample: {"before": "num_vfs: 3\n", "after": "num_vfs: 4\n"}
 """
 
-import contextlib
 from functools import partial
 from typing import Any
 
@@ -287,7 +286,7 @@ def bring_about(module: AnsibleModule) -> dict[str, Any]:
     run, timeout = partial(module.run_command, handle_exceptions=False), module.params["timeout"]
     everything = frozenset(("min", "config", "usage"))
     address = gather([module.params["pf"]], frozenset(("min",)), run)["pfs"][0]["pci_address"]
-    with contextlib.nullcontext() if module.check_mode else locked("PF", address, timeout):
+    with locked("PF", address, timeout, check=module.check_mode):
         sriov = gather([address], everything, run)
         pf = sriov["pfs"][0]
         unknown_use = [entry["reason"] for entry in sriov["incomplete"] if entry["part"].endswith("used_by")]

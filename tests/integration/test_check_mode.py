@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the vfpool.sriov authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""In check mode no VFs were made before the network's turn: what follows them is shown all the same, with a warning."""
+"""In check mode nothing is written, so no VFs were made before the network's turn: what follows them is shown all the same, with a warning."""
 
 from __future__ import annotations
 
@@ -28,3 +28,9 @@ def test_check_mode_invents_no_names_for_vfs_that_are_not_there_yet(host: Host):
 def test_check_mode_refuses_a_vf_that_the_card_can_never_have(host: Host):
     host.tree.pf("enp1s0", "0000:01:00.0", vfs=2, total=7)
     assert "names VF 7" in host.refusal("passthrough_network", check=True, name="n", pf="enp1s0", vfs="7")
+
+
+def test_check_mode_leaves_not_even_a_lock_behind(host: Host):
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
+    host.module("passthrough_network", check=True, name="n", pf="enp1s0")
+    assert host.run("test", "-e", "/run/vfpool.sriov", check=False).returncode == 1
