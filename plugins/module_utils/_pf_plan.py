@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import affected, refuse_if_in_use, refuse_if_open
+from ansible_collections.vfpool.sriov.plugins.module_utils._persistence import Persistence
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
@@ -26,11 +27,14 @@ class PfPlan:
     """The steps for one PF, with whom they affect and what they change. Making it writes nothing.
 
     ``wish`` holds what the user declared, under the names of the module's options; what is None stays as it is.
-    ``unknown_use`` says why it is not known who uses some of the VFs.
+    ``unknown_use`` says why it is not known who uses some of the VFs; ``root`` is where the host's files lie.
+    ``edited`` names the files for the next boot that someone changed by hand.
     Raises SriovError for a wish that this PF cannot fulfil, and for one that would take a VF from its holder.
     """
 
-    def __init__(self, pf: dict[str, Any], wish: dict[str, Any], kernel: PfKernel, drivers: VfDrivers, unknown_use: Iterable[str] = ()) -> None:
+    def __init__(
+        self, pf: dict[str, Any], wish: dict[str, Any], kernel: PfKernel, drivers: VfDrivers, unknown_use: Iterable[str] = (), root: str = "/"
+    ) -> None:
         self.plan = Plan()
         self.affected: list[dict[str, Any]] = []
         self.before: dict[str, Any] = {}
@@ -40,10 +44,14 @@ class PfPlan:
         self._require_interface()
         self.num_vfs = wanted_num_vfs(wish["num_vfs"], pf)
         count = pf["num_vfs"] if self.num_vfs is None else self.num_vfs
-        vfs = VfPlan(pf, wanted_vfs(wish["vfs"], count, pf), count, kernel, drivers)
+        declared = wanted_vfs(wish["vfs"], count, pf)
+        vfs = VfPlan(pf, declared, count, kernel, drivers)
+        persistence = Persistence(pf, wish, declared, count, root)
+        self.edited = persistence.edited
         if not kernel.may_write():
             raise SriovError(f"This run may not change {self._name}: run as root, with become.")
         self._add_steps(count, vfs, list(unknown_use))
+        persistence.add_steps(self.plan)
 
     def _add_steps(self, count: int, vfs: VfPlan, unknown_use: list[str]) -> None:
         """In the one order that every driver takes: a switch's mode only without VFs, rates only with the link up."""

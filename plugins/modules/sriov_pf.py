@@ -295,6 +295,8 @@ def bring_about(module: AnsibleModule) -> dict[str, Any]:
         if not module.check_mode and wish.plan.changed:
             wish.plan.apply()
             pf = gather([address], everything, run)["pfs"][0]
+    for path in wish.edited:
+        module.warn(f"{path} was changed by hand since this collection wrote it, and is written anew.")
     diff = as_diff(describe_pf(pf), wish.before, wish.after)
     return {"changed": wish.plan.changed, "actions": wish.plan.actions, "affected": wish.affected, "diff": diff, "pf": pf}
 

@@ -29,7 +29,9 @@ def kernel(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> RecordedKernel:
 def plan(kernel: RecordedKernel, pf: dict[str, Any] | None = None, **wish: Any) -> PfPlan:
     nothing = dict.fromkeys(("num_vfs", "drivers_autoprobe", "link", "mtu", "eswitch_mode", "vfs"))
     pf = pf or kernel.read()
-    return PfPlan(pf, {**nothing, "on_in_use": "fail", **wish}, PfKernel(pf, kernel.run, 0, kernel.sysfs), VfDrivers(pf, kernel.run, 0, kernel.sysfs))
+    wish = {**nothing, "pf": "enp1s0", "on_in_use": "fail", "persist": False, "timeout": 0, **wish}
+    drivers = VfDrivers(pf, kernel.run, 0, kernel.sysfs)
+    return PfPlan(pf, wish, PfKernel(pf, kernel.run, 0, kernel.sysfs), drivers, root=f"{kernel.tree.root.parent}/")
 
 
 def refusal(kernel: RecordedKernel, pf: dict[str, Any] | None = None, **wish: Any) -> str:

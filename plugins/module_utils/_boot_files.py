@@ -1,0 +1,172 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: the files that bring a PF back after a reboot (pure: a declared state in, texts out).
+
+A udev rule gives the PF's device a name of its own, found by what does not change when the interface's name does. A oneshot unit
+waits for that device and runs a short script before libvirt starts its networks. systemd.link alone would leave out
+what it has no setting for (rates, drivers, link up) and what it does not apply (trust), and would take the interface's naming over.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import ATTRIBUTES, batch, settings
+
+__all__ = ["boot_files", "declared_in", "paths"]
+
+_DECLARED = "# declared: "
+
+_RULE = """ACTION!="remove", {match}, TAG+="systemd", ENV{{SYSTEMD_ALIAS}}+="/vfpool/sriov/{key}"
+"""
+
+_UNIT = """[Unit]
+Description=SR-IOV VFs of {title}
+Requires=vfpool-sriov-{key}.device
+After=vfpool-sriov-{key}.device
+Wants=network-pre.target
+Before=network-pre.target libvirtd.service virtnetworkd.service virtqemud.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh {script}
+TimeoutStartSec=infinity
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+_FIND = """
+# The PF is where udev found it, under whatever name it has now.
+device=$(systemctl show --property=SysFSPath --value vfpool-sriov-{key}.device)
+name=${{device##*/}}
+pf=$(readlink -f "$device/device")
+[ -e "$pf/sriov_numvfs" ] || pf=${{pf%/*}}  # an interface of virtio lies one level deeper
+failed=0
+"""
+
+_FIND_WITHOUT_INTERFACE = """
+pf=$(systemctl show --property=SysFSPath --value vfpool-sriov-{key}.device)
+failed=0
+"""
+
+_MAKE = """
+# VFs that are there already may be in use, and another number would destroy them.
+count={count}
+present=$(cat "$pf/sriov_numvfs")
+if [ "$present" = 0 ] && [ "$count" != 0 ]; then
+  echo "$count" > "$pf/sriov_numvfs" || failed=1
+elif [ "$present" != "$count" ]; then
+  echo "The PF has $present VFs already, not $count, and keeps them." >&2
+  failed=1
+fi
+tries={tries}
+for vf in "$pf"/virtfn*; do
+  while [ -e "$vf/driver" ] && [ "$tries" -gt 0 ] && ! ls -d "$vf"/net/* "$vf"/virtio*/net/* > /dev/null 2>&1; do
+    case $(readlink "$vf/driver") in */vfio* | */uio*) break ;; esac
+    sleep 0.1
+    tries=$((tries - 1))
+  done
+done
+udevadm settle --timeout={timeout} || failed=1
+"""
+
+_CARRIER = """
+# Rates are refused until the link has found its speed.
+tries=150
+while [ "$tries" -gt 0 ] && [ "$(cat "$device/carrier" 2> /dev/null)" != 1 ]; do
+  sleep 0.1
+  tries=$((tries - 1))
+done
+"""
+
+_PROBE = """
+release() {
+  [ ! -e "$1/driver" ] || basename "$(readlink -f "$1")" > "$1/driver/unbind"
+}
+probe() {
+  basename "$(readlink -f "$1")" > /sys/bus/pci/drivers_probe
+}
+"""
+
+
+def paths(key: str, root: str = "/") -> dict[str, str]:
+    """Where the files of one PF lie; ``wanted_by`` is the link that lets systemd start the unit."""
+    return {
+        "script": f"{root}etc/vfpool.sriov/{key}",
+        "rule": f"{root}etc/udev/rules.d/85-vfpool-sriov-{key}.rules",
+        "unit": f"{root}etc/systemd/system/vfpool-sriov-{key}.service",
+        "wanted_by": f"{root}etc/systemd/system/multi-user.target.wants/vfpool-sriov-{key}.service",
+    }
+
+
+def boot_files(key: str, pf: dict[str, Any], title: str, declared: dict[str, Any], timeout: int) -> dict[str, str]:
+    """``script``, ``rule`` and ``unit`` for the PF whose identity is ``key``; ``declared`` as of ``declared_in``."""
+    return {
+        "script": _script(key, pf, declared, timeout),
+        "rule": _RULE.format(match=_match(key, pf), key=key),
+        "unit": _UNIT.format(title=title, key=key, script=paths(key)["script"]),
+    }
+
+
+def declared_in(script: str) -> dict[str, Any]:
+    """What a script was made from: options of the module, with `vfs` as VF index to attributes. Empty when it cannot be told."""
+    for line in script.splitlines():
+        if line.startswith(_DECLARED):
+            try:
+                declared = json.loads(line[len(_DECLARED) :])
+                return {**declared, "vfs": {int(index): values for index, values in declared.get("vfs", {}).items()}}
+            except (ValueError, AttributeError):
+                break
+    return {}
+
+
+def _match(key: str, pf: dict[str, Any]) -> str:
+    if not key.startswith("pci"):
+        return f'SUBSYSTEM=="net", ENV{{ID_NET_NAME_MAC}}=="{key}", ATTRS{{sriov_totalvfs}}=="?*"'
+    if pf["name"] is None:
+        return f'SUBSYSTEM=="pci", KERNEL=="{pf["pci_address"]}", DRIVER=="?*"'
+    return f'SUBSYSTEM=="net", KERNELS=="{pf["pci_address"]}"'
+
+
+def _script(key: str, pf: dict[str, Any], declared: dict[str, Any], timeout: int) -> str:
+    vfs: dict[int, dict[str, Any]] = declared.get("vfs", {})
+    parts = [f"{_DECLARED}{json.dumps(declared, sort_keys=True)}\n", (_FIND if pf["name"] else _FIND_WITHOUT_INTERFACE).format(key=key)]
+    if "drivers_autoprobe" in declared:
+        parts.append(f'echo {int(declared["drivers_autoprobe"])} > "$pf/sriov_drivers_autoprobe" || failed=1\n')
+    if "eswitch_mode" in declared:
+        parts.append(f'devlink dev eswitch set "pci/${{pf##*/}}" mode {declared["eswitch_mode"]} || failed=1\n')
+    if "mtu" in declared:
+        parts.append(f'ip link set dev "$name" mtu {declared["mtu"]} || failed=1\n')
+    if "num_vfs" in declared:
+        count = '$(cat "$pf/sriov_totalvfs")' if declared["num_vfs"] == "max" else declared["num_vfs"]
+        parts.append(_MAKE.format(count=count, timeout=timeout, tries=timeout * 10))
+    if "link" in declared:
+        parts.append(f'ip link set dev "$name" {declared["link"]} || failed=1\n')
+    parts += _attributes(vfs) + _drivers(vfs) + ['exit "$failed"\n']
+    return "".join(parts)
+
+
+def _attributes(vfs: dict[int, dict[str, Any]]) -> list[str]:
+    wrong = settings({}, {index: {name: values[name] for name in ATTRIBUTES if name in values} for index, values in vfs.items()})
+    if not wrong:
+        return []
+    carrier = [_CARRIER] if any(setting.values.get("max_tx_rate") for setting in wrong) else []
+    return [*carrier, f"ip -force -batch - << EOF || failed=1\n{batch('$name', wrong)}EOF\n"]
+
+
+def _drivers(vfs: dict[int, dict[str, Any]]) -> list[str]:
+    lines = []
+    for index, values in sorted(vfs.items()):
+        vf = f'"$pf/virtfn{index}"'
+        if "msix_count" in values:
+            lines.append(f"release {vf}; echo {values['msix_count']} > {vf}/sriov_vf_msix_count || failed=1; probe {vf}\n")
+        driver = values.get("driver", "default")
+        if driver == "none":
+            lines.append(f"echo none > {vf}/driver_override; release {vf} || failed=1\n")
+        elif driver != "default":
+            lines.append(f"modprobe --quiet {driver}; echo {driver} > {vf}/driver_override; release {vf}; probe {vf} || failed=1\n")
+    return [_PROBE, *lines] if lines else []

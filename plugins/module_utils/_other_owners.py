@@ -1,0 +1,50 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: what else on a host makes VFs at boot, because two owners of one PF undo each other."""
+
+from __future__ import annotations
+
+import glob
+import re
+from pathlib import Path
+from typing import Any
+
+__all__ = ["other_owners"]
+
+# Whose file it is, where it lies, and what in it makes VFs.
+_OWNERS = (
+    ("NetworkManager", "*/NetworkManager/system-connections/*", r"^\s*total-vfs\s*="),
+    ("systemd.link", "*/systemd/network/*.link", r"^\s*SR-IOVVirtualFunctions\s*="),
+    ("systemd.link", "*/systemd/network/*.link.d/*.conf", r"^\s*SR-IOVVirtualFunctions\s*="),
+    ("netplan", "*/netplan/*.yaml", r"^\s*virtual-function-count\s*:"),
+    ("udev", "*/udev/rules.d/*.rules", r"sriov_numvfs"),
+    ("sysfsutils", "etc/sysfs.conf", r"sriov_numvfs"),
+    ("sysfsutils", "etc/sysfs.d/*.conf", r"sriov_numvfs"),
+    ("ifupdown", "etc/network/interfaces", r"sriov_numvfs"),
+    ("ifupdown", "etc/network/interfaces.d/*", r"sriov_numvfs"),
+    ("a systemd unit", "etc/systemd/system/*.service", r"sriov_numvfs"),
+)
+_FOLDERS = ("etc", "run", "usr/lib")
+
+
+def other_owners(pf: dict[str, Any], root: str = "/") -> list[str]:
+    """``/etc/systemd/network/10-pf.link (systemd.link)`` and the like: each file that names this PF and makes VFs."""
+    names = [name for name in (pf["name"], *(pf["altnames"] or []), pf["pci_address"], pf["permanent_mac"], pf["mac"]) if name]
+    this_pf = re.compile("|".join(rf"(?<![\w:.-]){re.escape(name)}(?![\w:-])" for name in names), re.IGNORECASE)
+    found = []
+    for owner, pattern, makes_vfs in _OWNERS:
+        for folder in _FOLDERS if pattern.startswith("*/") else ("",):
+            for path in sorted(glob.glob(f"{root}{folder}{pattern.lstrip('*') if folder else pattern}")):
+                text = _without_comments(path)
+                if re.search(makes_vfs, text, re.MULTILINE) and this_pf.search(text):
+                    found.append(f"{path} ({owner})")
+    return found
+
+
+def _without_comments(path: str) -> str:
+    try:
+        lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return "\n".join(line for line in lines if not line.lstrip().startswith(("#", ";")))

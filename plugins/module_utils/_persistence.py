@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: the declared state of a PF is there again after a reboot."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._boot_files import boot_files, declared_in, paths
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._other_owners import other_owners
+from ansible_collections.vfpool.sriov.plugins.module_utils._owned_files import OwnedFiles
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_address
+from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
+from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
+
+__all__ = ["Persistence"]
+
+_OF_THE_PF = ("num_vfs", "drivers_autoprobe", "eswitch_mode", "link", "mtu")
+_TEXTS = ("script", "rule", "unit")
+
+
+class Persistence:
+    """What there is for the next boot of one PF, against what there should be. Making it writes nothing.
+
+    ``wish`` are the module's options, ``vfs`` what they declare for each VF, ``count`` the number of VFs that there will be.
+    Raises SriovError when something else on the host declares the same PF.
+    """
+
+    def __init__(self, pf: dict[str, Any], wish: dict[str, Any], vfs: dict[int, dict[str, Any]], count: int, root: str = "/") -> None:
+        self._pf, self._root = pf, root
+        keys = self._keys()
+        self.key = keys[-1] if is_pci_address(wish["pf"]) else keys[0]
+        self.declared = self._merge(wish, vfs, count) if wish["persist"] else {}
+        if self.declared:
+            self._refuse_rivals()
+        title = describe_pf(pf) if self.key.startswith("pci") else f"{pf['name']} ({pf['permanent_mac']})"
+        texts = boot_files(self.key, pf, title, self.declared, wish["timeout"]) if self.declared else {}
+        every = [paths(key, root)[kind] for key in keys for kind in _TEXTS]
+        self._files = OwnedFiles({paths(self.key, root)[kind]: text for kind, text in texts.items()}, every)
+        self._links = {paths(key, root)["wanted_by"]: bool(self.declared) and key == self.key for key in keys}
+        self._links_before = {link: os.path.islink(link) for link in self._links}
+
+    @property
+    def edited(self) -> list[str]:
+        return self._files.edited
+
+    def add_steps(self, plan: Plan) -> None:
+        if self._files.stale or self._links != self._links_before:
+            name = describe_pf(self._pf)
+            words = f"keep the declared state of {name} for the next boot" if self.declared else f"keep nothing of {name} for the next boot"
+            plan.add(words, self._replace, self._restore)
+
+    def _keys(self) -> list[str]:
+        """The identities that this PF can have, the best one first: a MAC address moves with the card, a PCI address stays with the slot."""
+        by_address = f"pci{self._pf['pci_address']}"
+        return ["enx" + self._pf["permanent_mac"].replace(":", ""), by_address] if self._pf["name"] and self._pf["permanent_mac"] else [by_address]
+
+    def _merge(self, wish: dict[str, Any], vfs: dict[int, dict[str, Any]], count: int) -> dict[str, Any]:
+        """What an earlier run declared goes on, as far as this one neither mentions it nor gives all VFs back."""
+        said = {option: wish[option] for option in _OF_THE_PF if wish[option] is not None}
+        if said.get("num_vfs") == "0":
+            del said["num_vfs"]
+            return said
+        before = self._declared_before()
+        merged = {**before, **said}
+        earlier = before.get("vfs", {})
+        merged["vfs"] = {index: {**earlier.get(index, {}), **vfs.get(index, {})} for index in sorted({*earlier, *vfs}) if index < count}
+        if not merged["vfs"]:
+            del merged["vfs"]
+        elif "num_vfs" not in merged:
+            # Somebody else made them this time; without them there is nothing to give the attributes to.
+            merged["num_vfs"] = str(count)
+        return merged
+
+    def _declared_before(self) -> dict[str, Any]:
+        for key in self._keys():
+            try:
+                with open(paths(key, self._root)["script"], encoding="utf-8") as script:
+                    return declared_in(script.read())
+            except OSError:
+                continue
+        return {}
+
+    def _refuse_rivals(self) -> None:
+        rivals = other_owners(self._pf, self._root)
+        if rivals:
+            raise SriovError(
+                f"The VFs of {describe_pf(self._pf)} are declared in {' and '.join(rivals)} too: remove them there, "
+                "or say persist: false here and leave the next boot to it."
+            )
+
+    def _replace(self) -> None:
+        self._files.replace()
+        self._link(self._links)
+
+    def _restore(self) -> None:
+        self._files.restore()
+        self._link(self._links_before)
+
+    def _link(self, wanted: dict[str, bool]) -> None:
+        """What systemctl enable does, where no systemd need be running."""
+        for link, there in wanted.items():
+            if there and not os.path.islink(link):
+                os.makedirs(os.path.dirname(link), exist_ok=True)
+                os.symlink(f"../{os.path.basename(link)}", link)
+            elif not there and os.path.islink(link):
+                os.unlink(link)
