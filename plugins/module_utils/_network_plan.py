@@ -63,8 +63,8 @@ class NetworkPlanner:
         if bool(self.current and self.current["autostart"]) != self.options["autostart"]:
             self._autostart(self.options["autostart"])
         # Last: nothing can fail after a lease was touched.
-        if self.options["active"] and self.active:
-            self._refresh(wanted, expected_members(pool_of(wanted), pfs))
+        if self.options["active"] and self.current is not None and self.active:
+            self._refresh(self.current["xml"], wanted, expected_members(pool_of(wanted), pfs))
         elif self.options["active"]:
             self._start()
         elif self.active:
@@ -109,10 +109,9 @@ class NetworkPlanner:
             said = " ".join(network_text(stored).split())
             raise SriovError(f"libvirt stored the network {self.name} otherwise than it was given, so that part of it would be lost: it stored {said}.")
 
-    def _refresh(self, wanted: Element, expected: list[str] | None) -> None:
+    def _refresh(self, live_xml: str, wanted: Element, expected: list[str] | None) -> None:
         """Bring the live network up to date, as far as `refresh` and `on_in_use` allow."""
-        assert self.current is not None  # noqa: S101  # for the type checker: an active network is one that there is
-        live = parse_network(self.current["xml"])
+        live = parse_network(live_xml)
         stale = why_stale(live, wanted, expected, self.leases)
         if not stale:
             return

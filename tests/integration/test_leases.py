@@ -76,7 +76,7 @@ def test_a_changed_definition_reaches_the_live_network_and_keeps_its_leases(host
 @pytest.mark.parametrize(("refresh", "leases", "rebuilt"), [("never", 0, False), ("idle", 1, False), ("idle", 0, True), ("safe", 1, True)])
 def test_refresh_says_when_a_stale_pool_is_rebuilt(host: Host, card, refresh, leases, rebuilt):
     host.module("passthrough_network", name="n", pf="enp1s0")
-    for _ in range(leases):
+    for _guest in range(leases):
         host.port_create("n", "web1")
     card.resize(5)
     result = host.module("passthrough_network", name="n", pf="enp1s0", refresh=refresh)
