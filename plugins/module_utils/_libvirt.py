@@ -36,7 +36,9 @@ def is_local(uri: str) -> bool:
 
 @contextlib.contextmanager
 def connection(uri: str, readonly: bool = False) -> Iterator[Any]:
-    """A connection to the daemon at ``uri``, closed at the end. Raises SriovError with the remedy when there is none."""
+    """A connection to the daemon at ``uri``, closed at the end. Raises SriovError with the remedy when there is none,
+    and for what libvirt says in the body where nothing there says it better.
+    """
     library = libvirt()
     try:
         connected = library.openReadOnly(uri) if readonly else library.open(uri)
@@ -44,6 +46,10 @@ def connection(uri: str, readonly: bool = False) -> Iterator[Any]:
         raise SriovError(_no_connection(uri, error)) from error
     try:
         yield connected
+    except library.libvirtError as error:
+        if not connected.isAlive():
+            raise SriovError(f"The connection to libvirt at {uri} broke ({_one_line(error)}): see its log, and run this again.") from error
+        raise SriovError(f"libvirt at {uri} failed: {_one_line(error)}.") from error
     finally:
         with contextlib.suppress(library.libvirtError):
             connected.close()

@@ -9,14 +9,17 @@ Sources: libvirt's network XML format (formatnetwork.html) and its schema ``netw
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
 
-__all__ = ["Element", "explicit_text", "members_of", "network_text", "parse_network", "parse_xml", "pci_of", "pool_of", "render"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Element", "explicit_text", "members_of", "network_text", "parse_network", "parse_xml", "pci_of", "pool_of", "render", "set_members"]
 
 Element = Any  # lxml's element type has no public name
 
@@ -100,6 +103,14 @@ def explicit_text(live: str) -> str:
     root = parse_network(live, "libvirt's own XML")
     _replace(root.find("forward"), "pf")
     return network_text(root)
+
+
+def set_members(live: Element, pool: dict[str, Any], counts: Mapping[Any, int]) -> None:
+    """Give a document the members of a live network, and as many connections as are counted for each."""
+    forward = live.find("forward")
+    _replace(forward, "interface", *(_new("interface", dev=name, connections=str(counts.get(name, 0))) for name in pool.get("interfaces") or []))
+    _replace(forward, "address", *map(_pci_element, pool.get("addresses") or []))
+    live.set("connections", str(sum(counts.values())))
 
 
 def pci_of(address: Element) -> str:

@@ -19,7 +19,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import E
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network, report
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import find_overlaps
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
-from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import plan_recovery
+from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import as_recovered, plan_recovery
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ class _Run:
         if not self.check:
             recovery.apply()
             self.journal.remove()
-        before = found if self.check or not recovery.changed else self._read(forgotten=[])
+        before = found
+        if recovery.changed and found is not None:
+            before = as_recovered(found, pfs) if self.check else self._read(forgotten=[])
         plan, after_xml = self._plan(before, pool, pfs)
         if not self.check:
             plan.apply()

@@ -8,12 +8,14 @@ They are missing after a rebuild that was cut short, and after someone stopped a
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, parse_port, put_back
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, parse_port, put_back
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_DOMAIN, NO_SUPPORT, error_code, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, parse_xml
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, network_text, parse_network, parse_xml, pool_of, set_members
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import interrupted, restore
@@ -21,13 +23,14 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import inter
 if TYPE_CHECKING:
     from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 
-__all__ = ["enter", "guest_runs", "plan_recovery"]
+__all__ = ["as_recovered", "enter", "guest_runs", "plan_recovery"]
 
 
 def plan_recovery(connected: Any, current: dict[str, Any] | None, journal: Journal) -> Plan:
     """The steps that finish what another run began and put back what libvirt forgot, before anything else is planned.
 
-    ``current`` gets `forgotten`: leases that its network, inactive now, has to be given when it starts.
+    ``current`` gets `forgotten`: leases that its network, inactive now, has to be given when it starts,
+    and `restored`: leases that an interrupted rebuild will have put back.
     """
     plan = Plan()
     record = journal.read()
@@ -42,10 +45,22 @@ def plan_recovery(connected: Any, current: dict[str, Any] | None, journal: Journ
         leases += [lease for lease in forgotten if lease["port"] not in known]
         if leases or not current["active"]:
             said = f", and put back its leases ({holders(leases)})" if leases else ""
+            current["restored"] = leases
             plan.add(f"finish the interrupted rebuild of the network {name}{said}", lambda: restore(find_network(connected, name), journal, leases))
     elif forgotten and current["active"]:
+        current["restored"] = forgotten
         plan.add(f"put back leases of the network {name} that libvirt has forgotten ({holders(forgotten)})", lambda: enter(connected, name, forgotten))
     return plan
+
+
+def as_recovered(current: dict[str, Any], pfs: list[dict[str, Any]] | None) -> dict[str, Any]:
+    """What ``current`` will be after its recovery: running as it is defined, with every lease. For check mode."""
+    leases = current["leases"] + current["restored"]
+    live = parse_network(current["xml_inactive"])
+    pool = pool_of(live)
+    kind = "addresses" if pool["mode"] == "hostdev" else "interfaces"
+    set_members(live, {kind: expected_members(pool, pfs) or []}, Counter(map(member_of, leases)))
+    return {**current, "active": True, "leases": leases, "xml": network_text(live), "forgotten": []}
 
 
 def enter(connected: Any, name: str, leases: list[dict[str, Any]]) -> None:

@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run that ends between any two of its calls to libvirt: the next one finds and finishes what it began, leases included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.vfpool.sriov.tests.integration.cut import URI, Cut
+from ansible_collections.vfpool.sriov.tests.integration.host import Host
+from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
+
+CHANGE = {"name": "n", "pf": "enp1s0", "vlan": 7, "uri": URI}
+JOURNAL = "run/vfpool.sriov/network-n.rebuild"
+
+
+@pytest.fixture
+def warm(host: Host) -> Warm:
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=5)
+    return Warm(host)
+
+
+def provide(warm: Warm, mode: str) -> dict[str, Any]:
+    """A network with three leases that are not its first members; the ledger as it has to be from now on."""
+    warm.forget()
+    warm.module("passthrough_network", name="n", pf="enp1s0", mode=mode)
+    leases = [warm.lease("n", f"web{index}", f"52:54:00:00:00:0{index}")["port"] for index in range(4)]
+    warm.release("n", leases[1])
+    return warm.ledger("n")
+
+
+def check(host: Host, warm: Warm, before: dict[str, Any], options: dict[str, Any]) -> None:
+    """The next run finishes what was begun, the one after it has nothing to do."""
+    last = warm.module("passthrough_network", **options)
+    assert warm.ledger("n") == before, last["actions"]
+    assert not warm.module("passthrough_network", **options)["changed"]
+    assert not (host.root / JOURNAL).exists()
+    assert warm.lease("n", "late", "52:54:00:00:00:99")["member"] not in [lease["member"] for lease in before["leases"].values()]
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["before the call", "after the call"])
+@pytest.mark.parametrize("mode", ["passthrough", "hostdev"])
+def test_a_run_that_is_killed_at_any_call_is_finished_by_the_next(host: Host, warm: Warm, mode: str, answered: bool):
+    options = {**CHANGE, "mode": mode}
+    number, unfinished = 0, 0
+    while True:
+        before = provide(warm, mode)
+        with Cut(host, number, answered) as cut:
+            result = warm.attempt("passthrough_network", **options)
+            assert (result is None) == cut.fallen
+            unfinished += (host.root / JOURNAL).exists()
+            check(host, warm, before, {**options, "uri": "qemu:///system"})
+        if not cut.fallen:
+            break
+        number += 1
+    assert unfinished >= 5, "stop, start and three leases were each cut short at least once"
+
+
+def test_check_mode_tells_of_an_interrupted_rebuild_and_leaves_it(host: Host, warm: Warm):
+    before = provide(warm, "passthrough")
+    number = 0
+    while warm.ledger("n") == before:
+        with Cut(host, number) as cut:
+            warm.attempt("passthrough_network", **CHANGE)
+        assert cut.fallen
+        number += 1
+        if warm.ledger("n") == before:
+            before = provide(warm, "passthrough")
+    cut_short = warm.ledger("n")
+    options = {**CHANGE, "uri": "qemu:///system"}
+    foretold = host.module("passthrough_network", check=True, **options)
+    assert foretold["actions"][0].startswith("finish the interrupted rebuild of the network n, and put back its leases (web0 holds enp1s0v0")
+    assert warm.ledger("n") == cut_short
+    assert host.module("passthrough_network", **options)["actions"] == foretold["actions"]
+    assert warm.ledger("n") == before
+
+
+def test_a_daemon_that_dies_at_any_call_loses_no_lease(host: Host, warm: Warm):
+    number = 0
+    while True:
+        before = provide(warm, "passthrough")
+        with Cut(host, number, fall=lambda _pid: host.kill_libvirtd()) as cut:
+            result = warm.attempt("passthrough_network", **CHANGE)
+        if not cut.fallen:
+            break
+        assert result is not None  # told in words, unless nothing but the goodbye was left
+        host.start_libvirtd()
+        check(host, warm, before, {**CHANGE, "uri": "qemu:///system"})
+        number += 1
+    assert number > 10
+
+
+def test_a_lease_that_was_given_back_after_the_interruption_does_not_come_back(host: Host, warm: Warm):
+    """The guest stopped after its lease was in the ledger again: the record says so."""
+    for number in range(100):
+        before = provide(warm, "passthrough")
+        with Cut(host, number):
+            warm.attempt("passthrough_network", **CHANGE)
+        there = warm.ledger("n")["leases"]
+        if (host.root / JOURNAL).exists() and 0 < len(there) < 3:
+            break
+    gone = next(iter(there))
+    warm.release("n", gone)
+    warm.module("passthrough_network", **{**CHANGE, "uri": "qemu:///system"})
+    assert warm.ledger("n")["leases"] == {port: lease for port, lease in before["leases"].items() if port != gone}
+
+
+@pytest.mark.parametrize("module", ["passthrough_port", "absent"])
+def test_whatever_runs_next_finishes_the_rebuild_first(host: Host, warm: Warm, module: str):
+    for number in range(100):
+        before = provide(warm, "passthrough")
+        with Cut(host, number):
+            warm.attempt("passthrough_network", **CHANGE)
+        if warm.ledger("n")["leases"] == {} and (host.root / JOURNAL).exists():
+            break
+    if module == "absent":
+        assert "web0 holds enp1s0v0" in str(warm.attempt("passthrough_network", name="n", state="absent"))
+    else:
+        port = warm.module("passthrough_port", network="n", owner_name="late", owner_uuid="c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a")["port"]
+        assert port["plug"]["interface"] == "enp1s0v1"
+        warm.release("n", port["uuid"])
+    assert warm.ledger("n") == before

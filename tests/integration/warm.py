@@ -1,0 +1,165 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Modules and clients of libvirt in a hundredth of a second each: every one is a fork of a Python that has imported all they need.
+
+`Warm` is for a test that runs hundreds of them. This file run as a program is that Python, inside the namespaces of a test host:
+a request is one line of JSON, and so is the answer.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import traceback
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ansible_collections.vfpool.sriov.tests.integration.host import Host
+
+MODULES = ("passthrough_network", "passthrough_network_info", "passthrough_port")
+COLLECTIONS = Path(__file__).resolve().parents[2] / ".collections"
+
+
+class Warm:
+    """Runs modules and libvirt clients on a test host."""
+
+    def __init__(self, host: Host) -> None:
+        path = os.pathsep.join([str(COLLECTIONS), *(entry for entry in sys.path if entry.endswith("site-packages"))])
+        self._process = host.start("env", f"PYTHONPATH={path}", "/usr/bin/python3", __file__, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def _ask(self, kind: str, name: str, arguments: dict[str, Any]) -> Any:
+        assert self._process.stdin and self._process.stdout
+        print(json.dumps([kind, name, arguments]), file=self._process.stdin, flush=True)
+        return json.loads(self._process.stdout.readline())
+
+    def attempt(self, module_name: str, /, **arguments: Any) -> dict[str, Any] | None:
+        """The result of a module, failed or not; None when it was killed."""
+        answer = self._ask("module", module_name, arguments)
+        assert answer is None or "Traceback" not in str(answer), answer
+        return answer
+
+    def module(self, module_name: str, /, **arguments: Any) -> dict[str, Any]:
+        """The result of a module that does not fail."""
+        result = self.attempt(module_name, **arguments)
+        assert result is not None and not result.get("failed"), result
+        return result
+
+    def take(self, network: str, owner: str, mac: str) -> dict[str, Any] | None:
+        """A lease of `network`, taken as the start of a guest does; None when there is none to be had."""
+        return self._ask("client", "take", {"network": network, "owner": owner, "mac": mac})
+
+    def lease(self, network: str, owner: str, mac: str) -> dict[str, Any]:
+        """A lease, where one is to be had."""
+        lease = self.take(network, owner, mac)
+        assert lease is not None, f"{network} gave {owner} no lease"
+        return lease
+
+    def release(self, network: str, port: str) -> None:
+        """Give a lease back as the end of a guest does; it does not matter to the guest whether libvirt knows of it."""
+        self._ask("client", "release", {"network": network, "port": port})
+
+    def ledger(self, network: str) -> dict[str, Any]:
+        """`leases` (port to member and owner) and `counts` (member to connections) of a network; both empty where it does not run."""
+        return self._ask("client", "ledger", {"network": network})
+
+    def forget(self) -> None:
+        """Remove every network."""
+        self._ask("client", "forget", {})
+
+
+def _module(name: str, arguments: dict[str, Any]) -> None:
+    from ansible.module_utils import basic
+
+    basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
+    basic._ANSIBLE_PROFILE = "legacy"
+    importlib.import_module(f"ansible_collections.vfpool.sriov.plugins.modules.{name}").main()
+
+
+def _client(name: str, arguments: dict[str, Any]) -> None:
+    import libvirt
+
+    libvirt.registerErrorHandler(lambda *_ignored: None, None)
+    connection = libvirt.open("qemu:///system")
+    if name == "forget":
+        for network in connection.listAllNetworks(0):
+            if network.isActive():
+                network.destroy()
+            if network.isPersistent():
+                network.undefine()
+        print("null")
+        return
+    try:
+        network = connection.networkLookupByName(arguments["network"])
+        print(json.dumps(_CLIENTS[name](network, libvirt, **{key: value for key, value in arguments.items() if key != "network"})))
+    except libvirt.libvirtError:
+        print(json.dumps({"leases": {}, "counts": {}} if name == "ledger" else None))
+
+
+def _take(network: Any, libvirt: Any, owner: str, mac: str) -> Any:
+    owned = f"<owner><name>{owner}</name><uuid>{uuid.uuid4()}</uuid></owner>"
+    port = network.portCreateXML(f"<networkport><uuid>{uuid.uuid4()}</uuid>{owned}<mac address='{mac}'/></networkport>", 0)
+    return {"port": port.UUIDString(), **_describe(port)}
+
+
+def _release(network: Any, libvirt: Any, port: str) -> Any:
+    network.portLookupByUUIDString(port).delete()
+
+
+def _ledger(network: Any, libvirt: Any) -> Any:
+    from xml.etree.ElementTree import fromstring
+
+    leases = {port.UUIDString(): _describe(port) for port in network.listAllPorts(0)}
+    counts = {entry.get("dev"): int(entry.get("connections", "0")) for entry in fromstring(network.XMLDesc(0)).iterfind("forward/interface")}
+    return {"leases": leases, "counts": counts}
+
+
+def _describe(port: Any) -> dict[str, Any]:
+    from ansible_collections.vfpool.sriov.plugins.module_utils._leases import member_of, parse_port
+
+    lease = parse_port(port.XMLDesc(0))
+    return {"member": member_of(lease), "owner": lease["owner_name"], "mac": lease["mac"]}
+
+
+_CLIENTS: dict[str, Callable[..., Any]] = {"take": _take, "release": _release, "ledger": _ledger}
+
+
+def _serve() -> None:
+    for name in MODULES:
+        importlib.import_module(f"ansible_collections.vfpool.sriov.plugins.modules.{name}")
+    importlib.import_module("libvirt")
+    importlib.import_module("lxml.etree")
+    for line in sys.stdin:
+        kind, name, arguments = json.loads(line)
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            _answer(kind, name, arguments, writing)
+        os.close(writing)
+        with os.fdopen(reading) as answer:
+            said = answer.read()
+        _, status = os.waitpid(child, 0)
+        print("null" if os.WIFSIGNALED(status) else said.strip() or "null", flush=True)
+
+
+def _answer(kind: str, name: str, arguments: dict[str, Any], writing: int) -> None:
+    os.dup2(writing, 1)
+    try:
+        (_module if kind == "module" else _client)(name, arguments)
+    except SystemExit:
+        pass
+    except BaseException:  # noqa: BLE001  # the test shows what it was
+        print(json.dumps({"failed": True, "msg": traceback.format_exc()}))
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    _serve()
