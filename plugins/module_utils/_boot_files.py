@@ -23,7 +23,7 @@ _RULE = """ACTION!="remove", {match}, TAG+="systemd", ENV{{SYSTEMD_ALIAS}}+="/vf
 """
 
 _UNIT = """[Unit]
-Description=SR-IOV VFs of {title}
+Description=SR-IOV VFs of the PF {title}
 Requires=vfpool-sriov-{key}.device
 After=vfpool-sriov-{key}.device
 Wants=network-pre.target

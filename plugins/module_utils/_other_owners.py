@@ -31,7 +31,7 @@ _FOLDERS = ("etc", "run", "usr/lib")
 def other_owners(pf: dict[str, Any], root: str = "/") -> list[str]:
     """``/etc/systemd/network/10-pf.link (systemd.link)`` and the like: each file that names this PF and makes VFs."""
     names = [name for name in (pf["name"], *(pf["altnames"] or []), pf["pci_address"], pf["permanent_mac"], pf["mac"]) if name]
-    this_pf = re.compile("|".join(rf"(?<![\w:.-]){re.escape(name)}(?![\w:-])" for name in names), re.IGNORECASE)
+    this_pf = re.compile("|".join(rf"(?<![\w:.-]){re.escape(name)}(?![\w-]|:\w)" for name in names), re.IGNORECASE)
     found = []
     for owner, pattern, makes_vfs in _OWNERS:
         for folder in _FOLDERS if pattern.startswith("*/") else ("",):

@@ -36,7 +36,8 @@ class Persistence:
         self.declared = self._merge(wish, vfs, count) if wish["persist"] else {}
         if self.declared:
             self._refuse_rivals()
-        title = describe_pf(pf) if self.key.startswith("pci") else f"{pf['name']} ({pf['permanent_mac']})"
+        # Not by its name, which may be another after the next boot.
+        title = pf["pci_address"] if self.key.startswith("pci") else pf["permanent_mac"]
         texts = boot_files(self.key, pf, title, self.declared, wish["timeout"]) if self.declared else {}
         every = [paths(key, root)[kind] for key in keys for kind in _TEXTS]
         self._files = OwnedFiles({paths(self.key, root)[kind]: text for kind, text in texts.items()}, every)

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._dependents import dependent_networks
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import affected, refuse_if_in_use, refuse_if_open
 from ansible_collections.vfpool.sriov.plugins.module_utils._persistence import Persistence
@@ -27,19 +28,27 @@ class PfPlan:
     """The steps for one PF, with whom they affect and what they change. Making it writes nothing.
 
     ``wish`` holds what the user declared, under the names of the module's options; what is None stays as it is.
-    ``unknown_use`` says why it is not known who uses some of the VFs; ``root`` is where the host's files lie.
+    ``unknown_use`` says why it is not known who uses some of the VFs; ``dependents`` finds the networks that hand them out;
+    ``root`` is where the host's files lie.
     ``edited`` names the files for the next boot that someone changed by hand.
     Raises SriovError for a wish that this PF cannot fulfil, and for one that would take a VF from its holder.
     """
 
     def __init__(
-        self, pf: dict[str, Any], wish: dict[str, Any], kernel: PfKernel, drivers: VfDrivers, unknown_use: Iterable[str] = (), root: str = "/"
+        self,
+        pf: dict[str, Any],
+        wish: dict[str, Any],
+        kernel: PfKernel,
+        drivers: VfDrivers,
+        unknown_use: Iterable[str] = (),
+        dependents: Callable[[dict[str, Any]], list[dict[str, Any]]] = dependent_networks,
+        root: str = "/",
     ) -> None:
         self.plan = Plan()
         self.affected: list[dict[str, Any]] = []
         self.before: dict[str, Any] = {}
         self.after: dict[str, Any] = {}
-        self._pf, self._wish, self._kernel, self._drivers = pf, wish, kernel, drivers
+        self._pf, self._wish, self._kernel, self._drivers, self._dependents = pf, wish, kernel, drivers, dependents
         self._name = describe_pf(pf)
         self._require_interface()
         self.num_vfs = wanted_num_vfs(wish["num_vfs"], pf)
@@ -107,6 +116,7 @@ class PfPlan:
     def _plan_destruction(self, now: int, count: int, unknown_use: list[str]) -> None:
         change = f"change the number of VFs from {now} to {count}" if now != count else f"change eswitch_mode to {self._wish['eswitch_mode']}"
         self._guard([vf["index"] for vf in self._pf["vfs"]], change, unknown_use)
+        self.affected += self._dependents(self._pf)
         kept = settings_to_keep(self._pf, now, self._kernel.mac_is_given)
 
         def bring_back() -> None:

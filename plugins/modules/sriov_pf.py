@@ -190,19 +190,21 @@ affected:
   elements: dict
   contains:
     vf:
-      description: The index of the VF.
+      description: The index of the VF; null for a network, which has them all.
       type: int
       sample: 0
     kind:
-      description: What holds it, one of V(libvirt_port), V(libvirt_domain), V(macvtap), V(vfio), V(netns).
+      description:
+        - What holds it, one of V(libvirt_port), V(libvirt_domain), V(macvtap), V(vfio), V(netns), V(host).
+        - V(libvirt_network) is an active network whose pool goes stale with the VFs; M(vfpool.sriov.passthrough_network) refreshes it.
       type: str
       sample: libvirt_port
     name:
-      description: The name of the guest, device, process or namespace.
+      description: The name of the guest, device, process, namespace or network.
       type: str
       sample: web1
     uuid:
-      description: The UUID of the guest.
+      description: The UUID of the guest or network.
       type: str
       sample: 2c1b7a6e-2f43-4b4f-9d5c-2b8f5d9a8f10
     network:
@@ -220,6 +222,7 @@ diff:
   sample: {"before": "num_vfs: 3\n", "after": "num_vfs: 4\n"}
 """
 
+import signal
 from functools import partial
 from typing import Any
 
@@ -269,6 +272,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     # pyudev waits for the VFs, libvirt's bindings tell which guest holds one.
     respawn_where("pyudev", "libvirt")
     try:
@@ -277,6 +282,11 @@ def main() -> None:
     except SriovError as error:
         module.fail_json(msg=str(error), **error.result)
     module.exit_json(**result)
+
+
+def interrupt(number: int, _frame: object) -> None:
+    """Turn a signal to end into a failure, so that what was done is undone."""
+    raise SriovError(f"The run was ended by {signal.Signals(number).name}: run it again.")
 
 
 def bring_about(module: AnsibleModule) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def plan(kernel: RecordedKernel, pf: dict[str, Any] | None = None, **wish: Any) 
     pf = pf or kernel.read()
     wish = {**nothing, "pf": "enp1s0", "on_in_use": "fail", "persist": False, "timeout": 0, **wish}
     drivers = VfDrivers(pf, kernel.run, 0, kernel.sysfs)
-    return PfPlan(pf, wish, PfKernel(pf, kernel.run, 0, kernel.sysfs), drivers, root=f"{kernel.tree.root.parent}/")
+    return PfPlan(pf, wish, PfKernel(pf, kernel.run, 0, kernel.sysfs), drivers, dependents=lambda _pf: [], root=f"{kernel.tree.root.parent}/")
 
 
 def refusal(kernel: RecordedKernel, pf: dict[str, Any] | None = None, **wish: Any) -> str:

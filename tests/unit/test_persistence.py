@@ -1,0 +1,178 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._persistence import Persistence
+from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
+
+PF = {
+    "name": "enp1s0",
+    "altnames": ["enx525400aa0001"],
+    "pci_address": "0000:01:00.0",
+    "mac": "52:54:00:aa:00:01",
+    "permanent_mac": "52:54:00:aa:00:01",
+}
+BY_MAC = [
+    "etc/systemd/system/multi-user.target.wants/vfpool-sriov-enx525400aa0001.service",
+    "etc/systemd/system/vfpool-sriov-enx525400aa0001.service",
+    "etc/udev/rules.d/85-vfpool-sriov-enx525400aa0001.rules",
+    "etc/vfpool.sriov/enx525400aa0001",
+]
+
+
+class Host:
+    """The files of one host, below a folder of the test."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def wish(
+        self, pf: dict[str, Any] | None = None, vfs: dict[int, dict[str, Any]] | None = None, count: int = 4, selector: str = "enp1s0", **options: Any
+    ) -> Persistence:
+        nothing = dict.fromkeys(("num_vfs", "drivers_autoprobe", "eswitch_mode", "link", "mtu"))
+        wish = {**nothing, "pf": selector, "persist": True, "timeout": 120, **options}
+        return Persistence(pf or PF, wish, vfs or {}, count, f"{self.root}/")
+
+    def run(self, **options: Any) -> list[str]:
+        plan = Plan()
+        self.wish(**options).add_steps(plan)
+        plan.apply()
+        return plan.actions
+
+    @property
+    def files(self) -> list[str]:
+        return sorted(os.path.relpath(os.path.join(folder, name), self.root) for folder, _, names in os.walk(self.root) for name in names)
+
+    def script(self) -> str:
+        return (self.root / BY_MAC[-1]).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
+
+
+def test_a_declared_pf_is_kept_in_four_files_and_a_second_run_writes_none(host: Host) -> None:
+    assert host.run(num_vfs="4", link="up") == ["keep the declared state of enp1s0 (0000:01:00.0) for the next boot"]
+    assert host.files == BY_MAC
+    assert host.run(num_vfs="4", link="up") == []
+
+
+def test_a_new_name_of_the_pf_changes_nothing_for_the_next_boot(host: Host) -> None:
+    host.run(num_vfs="4")
+    assert host.run(pf={**PF, "name": "wan0"}, num_vfs="4") == []
+
+
+def test_a_pf_that_is_named_by_its_slot_is_kept_by_its_slot_alone(host: Host) -> None:
+    host.run(num_vfs="4")
+    host.run(num_vfs="4", selector="0000:01:00.0")
+    assert [name.replace("pci0000:01:00.0", "enx525400aa0001") for name in host.files] == BY_MAC
+    assert not any("enx" in name for name in host.files)
+
+
+@pytest.mark.parametrize("options", [{"persist": False, "num_vfs": "4"}, {"num_vfs": "0", "count": 0}])
+def test_giving_it_up_leaves_no_trace(host: Host, options: dict[str, Any]) -> None:
+    host.run(num_vfs="4", link="up")
+    assert host.run(**options) == ["keep nothing of enp1s0 (0000:01:00.0) for the next boot"]
+    assert host.files == []
+    assert not (host.root / "etc/vfpool.sriov").exists()
+
+
+def test_a_later_run_adds_to_what_was_declared_before(host: Host) -> None:
+    host.run(num_vfs="4", vfs={0: {"vlan": 100}, 3: {"trust": True}})
+    host.run(mtu=9000, vfs={0: {"trust": True}})
+    assert host.wish().declared == {"num_vfs": "4", "mtu": 9000, "vfs": {0: {"vlan": 100, "trust": True}, 3: {"trust": True}}}
+
+
+def test_vfs_that_there_will_not_be_are_forgotten(host: Host) -> None:
+    host.run(num_vfs="4", vfs={0: {"vlan": 100}, 3: {"trust": True}})
+    host.run(num_vfs="2", count=2)
+    assert host.wish(count=2).declared == {"num_vfs": "2", "vfs": {0: {"vlan": 100}}}
+
+
+def test_settings_for_vfs_that_somebody_else_made_keep_their_number_too(host: Host) -> None:
+    assert host.wish(vfs={1: {"vlan": 5}}, count=3).declared == {"num_vfs": "3", "vfs": {1: {"vlan": 5}}}
+
+
+def test_a_file_that_someone_edited_is_noticed_and_written_anew(host: Host) -> None:
+    host.run(num_vfs="4")
+    before = host.script()
+    (host.root / BY_MAC[-1]).write_text(before + "reboot\n", encoding="utf-8")
+    assert host.wish(num_vfs="4").edited == [str(host.root / BY_MAC[-1])]
+    assert host.run(num_vfs="4") != []
+    assert host.script() == before
+
+
+def test_a_file_of_someone_else_is_left_alone(host: Host) -> None:
+    rule = host.root / BY_MAC[2]
+    rule.parent.mkdir(parents=True)
+    rule.write_text("# mine\n", encoding="utf-8")
+    with pytest.raises(SriovError, match=r"is in the way and was not written by this collection: move it elsewhere, or say persist: false\.$"):
+        host.run(num_vfs="4")
+    assert rule.read_text(encoding="utf-8") == "# mine\n"
+
+
+def test_a_failed_later_step_puts_the_old_files_back(host: Host) -> None:
+    host.run(num_vfs="4")
+    before = host.script()
+    plan = Plan()
+    host.wish(num_vfs="2", count=2).add_steps(plan)
+    plan.add("fail", lambda: (_ for _ in ()).throw(SriovError("No.")))
+    with pytest.raises(SriovError):
+        plan.apply()
+    assert host.script() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "owner"),
+    [
+        ("etc/NetworkManager/system-connections/pf.nmconnection", "[connection]\ninterface-name=enp1s0\n[sriov]\ntotal-vfs=3\n", "NetworkManager"),
+        ("etc/systemd/network/10-pf.link", "[Match]\nPermanentMACAddress=52:54:00:AA:00:01\n[Link]\nSR-IOVVirtualFunctions=3\n", "systemd.link"),
+        ("etc/netplan/50-pf.yaml", "network:\n  ethernets:\n    enp1s0:\n      virtual-function-count: 3\n", "netplan"),
+        ("etc/udev/rules.d/70-pf.rules", 'KERNELS=="0000:01:00.0", ATTR{device/sriov_numvfs}="3"\n', "udev"),
+        ("etc/network/interfaces", "iface enp1s0 inet manual\n  up echo 3 > /sys/class/net/enp1s0/device/sriov_numvfs\n", "ifupdown"),
+    ],
+)
+def test_another_owner_of_the_pf_is_named_with_the_choice(host: Host, path: str, text: str, owner: str) -> None:
+    (host.root / path).parent.mkdir(parents=True)
+    (host.root / path).write_text(text, encoding="utf-8")
+    with pytest.raises(SriovError) as caught:
+        host.run(num_vfs="4")
+    assert str(caught.value) == (
+        f"The VFs of enp1s0 (0000:01:00.0) are declared in {host.root}/{path} ({owner}) too: remove them there, "
+        "or say persist: false here and leave the next boot to it."
+    )
+    assert host.run(num_vfs="4", persist=False) == []
+
+
+def test_a_file_about_another_pf_or_without_vfs_is_no_rival(host: Host) -> None:
+    folder = host.root / "etc/systemd/network"
+    folder.mkdir(parents=True)
+    (folder / "10-other.link").write_text("[Match]\nOriginalName=enp1s0f1\n[Link]\nSR-IOVVirtualFunctions=3\n", encoding="utf-8")
+    (folder / "20-name.link").write_text("[Match]\nOriginalName=enp1s0\n[Link]\n#SR-IOVVirtualFunctions=3\nName=wan0\n", encoding="utf-8")
+    assert host.run(num_vfs="4") != []
+
+
+def test_the_script_for_the_next_boot_is_good_shell(host: Host) -> None:
+    host.run(
+        num_vfs="max",
+        link="up",
+        mtu=9000,
+        drivers_autoprobe=True,
+        eswitch_mode="legacy",
+        vfs={0: {"max_tx_rate": 100, "mac": "52:54:00:00:00:01"}, 1: {"driver": "vfio-pci", "msix_count": 4}, 2: {"driver": "none"}},
+    )
+    subprocess.run(["sh", "-n", host.root / BY_MAC[-1]], check=True)
+    assert [line for line in host.script().splitlines() if line.startswith("link set")] == [
+        "link set dev $name vf 0 mac 52:54:00:00:00:01",
+        "link set dev $name vf 0 max_tx_rate 100 min_tx_rate 0",
+    ]
