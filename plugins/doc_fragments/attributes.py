@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # A module that changes the host. Each module uses one of these alone.
+    # A module that changes the host. It uses this one alone.
     DOCUMENTATION = r"""
 options: {}
 attributes:
@@ -48,12 +48,11 @@ attributes:
     platforms: linux
 """
 
-    # A module that only reads, and returns facts.
-    FACTS_MODULE = (
-        INFO_MODULE
-        + r"""
+    # A module that returns facts, beside the one before.
+    FACTS = r"""
+options: {}
+attributes:
   facts:
     description: Returns an C(ansible_facts) dictionary that updates the facts of the host.
     support: full
 """
-    )

@@ -19,7 +19,8 @@ description:
 author:
   - the vfpool.sriov authors (@vfpool)
 extends_documentation_fragment:
-  - vfpool.sriov.attributes.facts_module
+  - vfpool.sriov.attributes.info_module
+  - vfpool.sriov.attributes.facts
 requirements:
   - ip and devlink (Debian package C(iproute2))
   - pyudev (Debian package C(python3-pyudev)), for the names of vendor and model

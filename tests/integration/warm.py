@@ -145,7 +145,7 @@ def _serve() -> None:
         os.close(writing)
         with os.fdopen(reading) as answer:
             said = answer.read()
-        _, status = os.waitpid(child, 0)
+        _pid, status = os.waitpid(child, 0)
         print("null" if os.WIFSIGNALED(status) else said.strip() or "null", flush=True)
 
 

@@ -70,8 +70,8 @@ def _run_part(part: str, word: str) -> list[tuple[str, Tally, str]]:
         began = time.monotonic()
         try:
             tally = _run(step)
-        except host_packages.CannotRunHere as reason:
-            print(f"{part}: {step.title} cannot run here: it {reason}", flush=True)
+        except (host_packages.CannotRunHere, subprocess.CalledProcessError, OSError, RuntimeError) as reason:
+            print(f"{part}: {step.title} cannot run here: {reason}", flush=True)
             tally = Tally(0, 1)
         lines.append((f"{part}: {step.title}", tally, _clock(began)))
     return lines

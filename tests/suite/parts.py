@@ -87,7 +87,9 @@ def _trixie() -> object:
 
 def _integration(word: str) -> list[Step]:
     trixie = _libvirtd("real libvirtd of Debian 13", word)
-    trixie.environment, trixie.prepare = {"VFPOOL_HOST_SYSTEM": "trixie"}, [_trixie]
+    trixie.environment["VFPOOL_HOST_SYSTEM"] = "trixie"
+    trixie.packages += host_packages.listed(ROOT / "tests/lab/packages.txt")
+    trixie.prepare = [_trixie]
     return [_libvirtd("real libvirtd of this machine", word), trixie]
 
 

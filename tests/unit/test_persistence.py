@@ -50,7 +50,7 @@ class Host:
 
     @property
     def files(self) -> list[str]:
-        return sorted(os.path.relpath(os.path.join(folder, name), self.root) for folder, _, names in os.walk(self.root) for name in names)
+        return sorted(os.path.relpath(os.path.join(folder, name), self.root) for folder, _folders, names in os.walk(self.root) for name in names)
 
     def script(self) -> str:
         return (self.root / BY_MAC[-1]).read_text(encoding="utf-8")
@@ -126,7 +126,7 @@ def test_a_failed_later_step_puts_the_old_files_back(host: Host) -> None:
     before = host.script()
     plan = Plan()
     host.wish(num_vfs="2", count=2).add_steps(plan)
-    plan.add("fail", lambda: (_ for _ in ()).throw(SriovError("No.")))
+    plan.add("fail", lambda: (never for never in ()).throw(SriovError("No.")))
     with pytest.raises(SriovError):
         plan.apply()
     assert host.script() == before
