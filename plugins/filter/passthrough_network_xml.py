@@ -11,12 +11,10 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import DEFINITION_SPEC, EXCLUSIVE, POOL, definition
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import DEFINITION_SPEC, EXCLUSIVE, HOST_SPEC, POOL, REQUIRED_BY, definition
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import network_text
 
-# A PF is looked up on its host: here only its name can be taken, and its VFs cannot be chosen.
-_SPEC = {name: spec for name, spec in DEFINITION_SPEC.items() if name != "vfs"}
-_VALIDATOR = ArgumentSpecValidator(_SPEC, mutually_exclusive=[pair for pair in EXCLUSIVE if "vfs" not in pair], required_one_of=[POOL])
+_VALIDATOR = ArgumentSpecValidator({**DEFINITION_SPEC, **HOST_SPEC}, mutually_exclusive=EXCLUSIVE, required_one_of=[POOL], required_by=REQUIRED_BY)
 
 
 def passthrough_network_xml(options: Any) -> str:
@@ -26,6 +24,9 @@ def passthrough_network_xml(options: Any) -> str:
     if result.error_messages:
         raise AnsibleFilterError(f"passthrough_network_xml: {'; '.join(result.error_messages)}.")
     chosen = result.validated_parameters
+    if chosen["vfs"] is not None:
+        said = "the names of a PF's VFs are known on its host alone: give interfaces or addresses, which the filter interface_pool makes of facts and a range."
+        raise AnsibleFilterError(f"passthrough_network_xml: vfs is {chosen['vfs']}, but {said}")
     try:
         return network_text(definition(chosen, {kind: chosen[kind] for kind in ("pf", "interfaces", "addresses")}))
     except SriovError as error:

@@ -13,7 +13,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_rules import
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, parse_network, render
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
 
-__all__ = ["DEFINITION_SPEC", "EXCLUSIVE", "POOL", "REQUIRED_BY", "definition"]
+__all__ = ["DEFINITION_SPEC", "EXCLUSIVE", "HOST_SPEC", "POOL", "REQUIRED_BY", "definition"]
 
 _VIRTUALPORT = {
     "type": "dict",
@@ -56,6 +56,17 @@ DEFINITION_SPEC: dict[str, Any] = {
     "port_isolated": {"type": "bool"},
     "title": {"type": "str"},
     "description": {"type": "str"},
+}
+
+# What becomes of the network on a host; the definition is the same whatever these say.
+HOST_SPEC: dict[str, Any] = {
+    "uri": {"type": "str", "default": "qemu:///system"},
+    "state": {"type": "str", "choices": ["present", "absent", "rendered"], "default": "present"},
+    "active": {"type": "bool", "default": True},
+    "autostart": {"type": "bool", "default": True},
+    "refresh": {"type": "str", "choices": ["safe", "idle", "never"], "default": "safe"},
+    "on_in_use": {"type": "str", "choices": ["fail", "force"], "default": "fail"},
+    "overlap": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
 }
 
 POOL = ("pf", "interfaces", "addresses", "xml")

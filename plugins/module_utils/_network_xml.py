@@ -19,7 +19,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pc
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Element", "explicit_text", "members_of", "network_text", "parse_network", "parse_xml", "pci_of", "pool_of", "render", "set_members"]
+__all__ = ["Element", "explicit_text", "members_of", "network_text", "new_element", "parse_network", "parse_xml", "pci_of", "pool_of", "render", "set_members"]
 
 Element = Any  # lxml's element type has no public name
 
@@ -108,7 +108,7 @@ def explicit_text(live: str) -> str:
 def set_members(live: Element, pool: dict[str, Any], counts: Mapping[Any, int]) -> None:
     """Give a document the members of a live network, and as many connections as are counted for each."""
     forward = live.find("forward")
-    _replace(forward, "interface", *(_new("interface", dev=name, connections=str(counts.get(name, 0))) for name in pool.get("interfaces") or []))
+    _replace(forward, "interface", *(new_element("interface", dev=name, connections=str(counts.get(name, 0))) for name in pool.get("interfaces") or []))
     _replace(forward, "address", *map(_pci_element, pool.get("addresses") or []))
     live.set("connections", str(sum(counts.values())))
 
@@ -138,35 +138,35 @@ def _edit_forward(forward: Element, options: dict[str, Any], pool: dict[str, Any
     _set_attribute(forward, "dev", None)
     # libvirt knows this attribute in hostdev mode alone, and prints it there even where it was not given.
     _set_attribute(forward, "managed", _yes_no(bool(options.get("managed"))) if options["mode"] == "hostdev" else None)
-    _replace(forward, "driver", *([_new("driver", name=options["driver"])] if options.get("driver") else []))
-    _replace(forward, "pf", *([_new("pf", dev=pool["pf"])] if pool.get("pf") else []))
-    _replace(forward, "interface", *(_new("interface", dev=name) for name in pool.get("interfaces") or []))
+    _replace(forward, "driver", *([new_element("driver", name=options["driver"])] if options.get("driver") else []))
+    _replace(forward, "pf", *([new_element("pf", dev=pool["pf"])] if pool.get("pf") else []))
+    _replace(forward, "interface", *(new_element("interface", dev=name) for name in pool.get("interfaces") or []))
     _replace(forward, "address", *map(_pci_element, pool.get("addresses") or []))
 
 
 def _pci_element(address: str) -> Element:
     domain, bus, rest = normal_pci_address(address).split(":")
     slot, function = rest.split(".")
-    return _new("address", type="pci", domain=f"0x{domain}", bus=f"0x{bus}", slot=f"0x{slot}", function=f"0x{function}")
+    return new_element("address", type="pci", domain=f"0x{domain}", bus=f"0x{bus}", slot=f"0x{slot}", function=f"0x{function}")
 
 
 def _vlan(tag: int | None) -> Element | None:
-    return None if tag is None else _new("vlan", _new("tag", id=str(tag)))
+    return None if tag is None else new_element("vlan", new_element("tag", id=str(tag)))
 
 
 def _port(isolated: bool | None) -> Element | None:
-    return None if isolated is None else _new("port", isolated=_yes_no(isolated))
+    return None if isolated is None else new_element("port", isolated=_yes_no(isolated))
 
 
 def _virtualport(options: dict[str, Any] | None) -> Element | None:
     if not options:
         return None
     parameters = {name: str(value) for name, value in options.items() if name != "type" and value is not None}
-    return _new("virtualport", *([_new("parameters", **parameters)] if parameters else []), type=options["type"])
+    return new_element("virtualport", *([new_element("parameters", **parameters)] if parameters else []), type=options["type"])
 
 
 def _portgroup(options: dict[str, Any]) -> Element:
-    group = _new("portgroup", _vlan(options.get("vlan")), _virtualport(options.get("virtualport")), name=options["name"])
+    group = new_element("portgroup", _vlan(options.get("vlan")), _virtualport(options.get("virtualport")), name=options["name"])
     if options.get("default"):
         group.set("default", "yes")
     _set_attribute(group, "trustGuestRxFilters", _yes_no(options.get("trust_guest_rx_filters")))
@@ -177,7 +177,8 @@ def _yes_no(value: bool | None) -> str | None:
     return None if value is None else "yes" if value else "no"
 
 
-def _new(tag: str, *children: Element | None, **attributes: str | None) -> Element:
+def new_element(tag: str, *children: Element | None, **attributes: str | None) -> Element:
+    """An element; a child or an attribute that is None is left out."""
     element = etree().Element(tag, {name: value for name, value in attributes.items() if value is not None})
     element.extend(child for child in children if child is not None)
     return element
@@ -200,7 +201,7 @@ def _set_text(root: Element, tag: str, text: str | None) -> None:
 def _child(root: Element, tag: str) -> Element:
     """The first child of that name, made in its place where there is none."""
     if root.find(tag) is None:
-        _replace(root, tag, _new(tag))
+        _replace(root, tag, new_element(tag))
     return root.find(tag)
 
 

@@ -12,16 +12,27 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, parse_port, put_back
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_DOMAIN, NO_SUPPORT, error_code, libvirt, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_DOMAIN, NO_SUPPORT, error_code, is_local, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, network_text, parse_network, parse_xml, pool_of, set_members
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import (
+    Element,
+    network_text,
+    new_element,
+    parse_network,
+    parse_xml,
+    pool_of,
+    set_members,
+)
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import interrupted, restore
 
 if TYPE_CHECKING:
     from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
+
+# Where the system's QEMU driver keeps the state of its running guests.
+_STATE = "/run/libvirt/qemu"
 
 __all__ = ["as_recovered", "enter", "guest_runs", "plan_recovery"]
 
@@ -77,34 +88,55 @@ def forgotten_leases(connected: Any, current: dict[str, Any]) -> list[dict[str, 
     owners = {lease["owner_uuid"] for lease in current["leases"]}
     try:
         domains = connected.listAllDomains(libvirt().VIR_CONNECT_LIST_DOMAINS_ACTIVE)
-        documents = [domain.XMLDesc(0) for domain in domains if domain.UUIDString() not in owners]
+        documents = [parse_xml(domain.XMLDesc(0)) for domain in domains if domain.UUIDString() not in owners]
     except libvirt().libvirtError as error:
         if error_code(error) in (NO_SUPPORT, NO_DOMAIN):
             return []  # a daemon of networks alone, or a guest that stopped since the list was made
         raise
-    return [lease for document in documents for lease in _leases_of_guest(parse_xml(document), current["name"])]
+    local = is_local(connected.getURI())
+    return [lease for document in documents for lease in _leases_of_guest(document, current["name"], local)]
 
 
-def _leases_of_guest(domain: Element, network: str) -> list[dict[str, Any]]:
+def _leases_of_guest(domain: Element, network: str, local: bool) -> list[dict[str, Any]]:
     leases = []
-    for interface in domain.iterfind("devices/interface[@type='direct']"):
-        source, mac = interface.find("source"), interface.find("mac")
-        if source is not None and mac is not None and source.get("network") == network and source.get("portid"):
-            leases.append(parse_port(_port_text(domain, source, mac.get("address"))))
+    private = None
+    for interface in domain.iterfind("devices/interface"):
+        source, mac = interface.find("source"), interface.findall("mac")
+        if interface.get("type") == "direct" and source is not None and source.get("network") == network and source.get("portid"):
+            plug = new_element("plug", type="direct", dev=source.get("dev"), mode=source.get("mode"))
+            leases.append(parse_port(_port_text(domain, source.get("portid"), mac[0].get("address"), plug)))
+        elif interface.get("type") == "hostdev" and local:
+            private = _private_state(domain.findtext("name")) if private is None else private
+            leases += [lease for lease in _hostdev_leases(domain, private, network) if lease["mac"] == mac[0].get("address")]
     return leases
 
 
-def _port_text(domain: Element, source: Element, mac: str) -> str:
+def _private_state(guest: str) -> Element:
+    """What libvirt keeps for itself of a running guest. It alone tells the lease of a PCI device: the live XML has lost it."""
+    try:
+        with open(f"{_STATE}/{guest}.xml", encoding="utf-8") as file:
+            return parse_xml(file.read())
+    except OSError:
+        return new_element("domstatus")
+
+
+def _hostdev_leases(domain: Element, private: Element, network: str) -> list[dict[str, Any]]:
+    leases = []
+    for interface in private.iterfind("domain/devices/interface[@type='network']"):
+        source, address = interface.find("source"), interface.find("actual[@type='hostdev']/source/address")
+        if address is not None and source.get("network") == network and source.get("portid"):
+            plug = new_element("plug", new_element("address", **{name: value for name, value in address.attrib.items() if name != "type"}), type="hostdev-pci")
+            leases.append(parse_port(_port_text(domain, source.get("portid"), interface.find("mac").get("address"), plug)))
+    return leases
+
+
+def _port_text(domain: Element, port: str, mac: str, plug: Element) -> str:
     """The document of the port that a guest's live interface was given."""
-    new = etree().SubElement
-    port = etree().Element("networkport")
-    new(port, "uuid").text = source.get("portid")
-    owner = new(port, "owner")
-    new(owner, "name").text = domain.findtext("name")
-    new(owner, "uuid").text = domain.findtext("uuid")
-    new(port, "mac", address=mac)
-    new(port, "plug", type="direct", dev=source.get("dev"), mode=source.get("mode"))
-    text: str = etree().tostring(port, encoding="unicode")
+    owner = new_element("owner", new_element("name"), new_element("uuid"))
+    owner[0].text, owner[1].text = domain.findtext("name"), domain.findtext("uuid")
+    root = new_element("networkport", new_element("uuid"), owner, new_element("mac", address=mac), plug)
+    root[0].text = port
+    text: str = etree().tostring(root, encoding="unicode")
     return text
 
 

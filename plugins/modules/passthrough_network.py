@@ -206,22 +206,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import respawn_where
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import DEFINITION_SPEC, EXCLUSIVE, POOL, REQUIRED_BY
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import DEFINITION_SPEC, EXCLUSIVE, HOST_SPEC, POOL, REQUIRED_BY
 from ansible_collections.vfpool.sriov.plugins.module_utils._passthrough_network import bring_to_state
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            **DEFINITION_SPEC,
-            "uri": {"type": "str", "default": "qemu:///system"},
-            "state": {"type": "str", "choices": ["present", "absent", "rendered"], "default": "present"},
-            "active": {"type": "bool", "default": True},
-            "autostart": {"type": "bool", "default": True},
-            "refresh": {"type": "str", "choices": ["safe", "idle", "never"], "default": "safe"},
-            "on_in_use": {"type": "str", "choices": ["fail", "force"], "default": "fail"},
-            "overlap": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
-        },
+        argument_spec={**DEFINITION_SPEC, **HOST_SPEC},
         mutually_exclusive=EXCLUSIVE,
         required_by=REQUIRED_BY,
         required_if=[("state", "present", POOL, True), ("state", "rendered", POOL, True)],

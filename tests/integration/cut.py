@@ -49,6 +49,7 @@ class Cut:
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # closing alone would not wake up the thread that accepts
         self._listener.close()
         self._path.unlink(missing_ok=True)
 

@@ -126,6 +126,7 @@ class Host:
     def sighup(self) -> None:
         """Make the daemon reload its configuration, and wait until it did."""
         assert self._libvirtd
+        self.virsh("net-list")  # a daemon that is still starting ignores the signal, and answers nothing
         daemon = Path(f"/proc/{_child(self._libvirtd.pid)}")
         said = self._reloads()
         self.send(self._libvirtd, signal.SIGHUP)

@@ -94,3 +94,12 @@ def test_documents_that_libvirt_would_bend_or_fail_on_are_refused_in_one_sentenc
 def test_the_name_in_a_document_must_be_the_name_in_the_option():
     with pytest.raises(AnsibleFilterError, match="The xml says name a, but the option name says n"):
         passthrough_network_xml({"name": "n", "xml": "<network><name>a</name></network>"})
+
+
+def test_what_becomes_of_the_network_on_a_host_makes_no_difference_to_its_definition():
+    assert passthrough_network_xml({**PF, "state": "present", "active": False, "refresh": "idle", "uri": "qemu:///session"}) == passthrough_network_xml(PF)
+
+
+def test_the_filter_does_not_guess_the_names_of_vfs():
+    with pytest.raises(AnsibleFilterError, match="vfs is 0-3, but the names of a PF's VFs are known on its host alone"):
+        passthrough_network_xml({**PF, "vfs": "0-3"})
