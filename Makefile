@@ -23,7 +23,7 @@ LAB := cd tests && $(VENV)/bin/python -m lab
 ONLY = $(if $(T),-k '$(T)')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo login stop test fast lint sanity units oldest integration molecule lock venv clean
+.PHONY: help demo login stop test fast lint sanity units oldest integration molecule bench lock venv clean
 
 help: ## list the targets
 	@awk -F ': .*## ' '/^[a-z]+: .*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ integration: $(VENV_READY) ## tests against a real libvirtd (root); one of them:
 
 molecule: $(VENV_READY) ## scenarios on the laboratory VM (root); one of them: make molecule T=default
 	@$(RUN) molecule $(ONLY)
+
+bench: $(VENV_READY) ## speed and size against real peers on this machine (root); one of them: make bench T=facts
+	@$(VENV)/bin/python tests/suite/host_packages.py tests/integration/packages.txt
+	@PYTHONPATH=$(CURDIR)/.collections $(VENV)/bin/python -m ansible_collections.vfpool.sriov.tests.bench $(T)
 
 venv: $(VENV_READY) ## only the virtual environment, .cache/venv
 

@@ -8,20 +8,21 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, libvirt, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt_rpc import Daemon, DaemonError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from xml.etree.ElementTree import Element
 
-__all__ = ["NO_LIBVIRT", "Claim", "Guests", "ask_libvirt", "domain_claims", "holder", "is_libvirt_installed", "port_claims"]
+__all__ = ["NO_LIBVIRT", "Claim", "Guests", "ask_libvirt", "domain_claims", "holder", "port_claims"]
 
 NO_LIBVIRT = "libvirt is not installed on this host, so there is no ledger of guests to read"
 
-_DAEMONS = ("/usr/sbin/libvirtd", "/usr/sbin/virtqemud", "/usr/sbin/virtnetworkd", "/run/libvirt/libvirt-sock", "/run/libvirt/virtqemud-sock")
-# Names of libvirt's error codes: what was listed a moment ago and is gone now holds nothing.
-_GONE = ("VIR_ERR_NO_DOMAIN", "VIR_ERR_NO_NETWORK", "VIR_ERR_NO_NETWORK_PORT", "VIR_ERR_OPERATION_INVALID")
+_DAEMONS = ("/usr/sbin/libvirtd", "/usr/sbin/virtqemud", "/usr/sbin/virtnetworkd")
+# One daemon for everything, or one for guests (which asks the one for networks), or one for networks alone.
+_EVERYTHING, _GUESTS, _NETWORKS = (f"/run/libvirt/{name}-sock-ro" for name in ("libvirt", "virtqemud", "virtnetworkd"))
+_ACTIVE, _PERSISTENT = 1, 4  # of virConnectListAllDomainsFlags
+_ACTIVE_NETWORKS = 2  # of virConnectListAllNetworksFlags
+_LIVE, _INACTIVE = 0, 2  # of virDomainXMLFlags
 
 
 class Claim(NamedTuple):
@@ -49,54 +50,43 @@ def ask_libvirt() -> Guests:
 
     A daemon that rests is started by its socket. Where there is none for guests, there may be one for networks alone.
     """
-    try:
-        return _ask("qemu:///system", None)
-    except SriovError as error:
-        doubt = str(error) if is_libvirt_installed() else NO_LIBVIRT
-    try:
-        return _ask("network:///system", doubt)
-    except SriovError:
-        return Guests([], set(), doubt)
+    paths = [path for path in (_EVERYTHING, _GUESTS, _NETWORKS) if os.path.exists(path)]
+    doubt = "libvirt is not running: start libvirtd.socket or virtqemud.socket" if any(map(os.path.exists, _DAEMONS)) else NO_LIBVIRT
+    for path in paths:
+        for uri in ("network:///system",) if path == _NETWORKS else ("qemu:///system", "network:///system"):
+            try:
+                return _ask(path, uri, None if uri.startswith("qemu") else doubt)
+            except OSError as error:
+                doubt = f"libvirt is not running, or does not answer: {error.strerror or error}"
+            except DaemonError as error:
+                doubt = f"libvirt at {uri} does not tell what its guests hold: {error}"
+    return Guests([], set(), doubt)
 
 
-def is_libvirt_installed() -> bool:
-    """Whether there is a daemon to ask, or its socket (where the daemon itself runs in a container)."""
-    return any(map(os.path.exists, _DAEMONS))
-
-
-def _ask(uri: str, doubt: str | None) -> Guests:
-    library = libvirt()
-    gone = [getattr(library, name) for name in _GONE]
-
-    def still_there(ask: Callable[[], Any]) -> Any:
-        """The answer, or None where what was listed a moment ago is gone now."""
-        try:
-            return ask()
-        except library.libvirtError as error:
-            if error.get_error_code() in gone:
-                return None
-            raise
-
+def _ask(path: str, uri: str, doubt: str | None) -> Guests:
     guests = Guests([], set(), doubt)
-    with connection(uri, readonly=True) as connected, said_by_libvirt("tell what its guests hold"):
-        for network in connected.listAllNetworks(library.VIR_CONNECT_LIST_NETWORKS_ACTIVE):
-            documents = [still_there(port.XMLDesc) for port in still_there(network.listAllPorts) or ()]
-            guests.claims.extend(claim for xml in documents if xml for claim in port_claims(xml, network.name()))
+    daemon = Daemon(path, uri)
+    try:
+        for network in daemon.networks(_ACTIVE_NETWORKS):
+            for xml in daemon.ports(network):
+                guests.claims.extend(port_claims(xml, network[0]))
         if doubt is None:
-            for domain in connected.listAllDomains():
-                _add_domain(domain, still_there, library.VIR_DOMAIN_XML_INACTIVE, guests)
+            _add_domains(daemon, guests)
+    finally:
+        daemon.close()
     return guests
 
 
-def _add_domain(domain: Any, still_there: Callable[[Callable[[], Any]], Any], inactive: int, guests: Guests) -> None:
-    live = still_there(domain.XMLDesc) if domain.isActive() else None
-    defined = still_there(lambda: domain.XMLDesc(inactive)) if domain.isPersistent() else None
-    running = domain_claims(live, active=True) if live else Guests([], set())
-    guests.claims.extend(running.claims)
-    guests.interfaces.update(running.interfaces)
-    if defined:
-        held = {claim.device for claim in running.claims}
-        guests.claims.extend(claim for claim in domain_claims(defined, active=False).claims if claim.device not in held)
+def _add_domains(daemon: Daemon, guests: Guests) -> None:
+    running: set[tuple[str, str]] = set()
+    for xml in daemon.domains(_ACTIVE, _LIVE):
+        live = domain_claims(xml, active=True)
+        guests.claims.extend(live.claims)
+        guests.interfaces.update(live.interfaces)
+        running.update((claim.holder["uuid"], claim.device) for claim in live.claims)
+    for xml in daemon.domains(_PERSISTENT, _INACTIVE):
+        defined = domain_claims(xml, active=False)
+        guests.claims.extend(claim for claim in defined.claims if (claim.holder["uuid"], claim.device) not in running)
 
 
 def port_claims(xml: str, network: str) -> list[Claim]:

@@ -175,7 +175,7 @@ def link_claims(links: Iterable[dict[str, Any]]) -> Iterator[Claim]:
     for link in links:
         below = link.get("link")
         kind = link.get("linkinfo", {}).get("info_kind")
-        if below is not None and "link_netnsid" not in link:
+        if below is not None and "link_netnsid" not in link and kind != "veth":  # to which link is its other end
             yield Claim(below, holder("macvtap" if kind in _MACVLANS else "host", link["ifname"]))
         if link.get("master"):
             yield Claim(link["ifname"], holder("host", link["master"]))

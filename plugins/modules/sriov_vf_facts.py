@@ -423,8 +423,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather, subsets
-from ansible_collections.vfpool.sriov.plugins.module_utils._guests import is_libvirt_installed
-from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import respawn_where
 
 
 def main() -> None:
@@ -441,8 +439,6 @@ def main() -> None:
         supports_check_mode=True,
     )
     wanted = subsets(module.params["gather_subset"])
-    if "usage" in wanted and is_libvirt_installed():
-        respawn_where("libvirt", "pyudev")
     try:
         sriov = gather(module.params["pfs"], wanted, module.run_command)
     except SriovError as error:
