@@ -7,11 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._devlink import DevlinkUnreadable, eswitch_mode
-from ansible_collections.vfpool.sriov.plugins.module_utils._hardware_names import HardwareNames, NamesUnknown
-from ansible_collections.vfpool.sriov.plugins.module_utils._holders import add_holders
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links, LinkUnreadable, Run, read_link, read_links, vf_configs
-from ansible_collections.vfpool.sriov.plugins.module_utils._msix import msix_count
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs, read_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import select_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
@@ -46,6 +42,8 @@ def gather(selectors: list[str] | None, wanted: frozenset[str], run: Run, sysfs:
     if "config" in wanted:
         _add_config(pfs, links, run, sysfs, incomplete)
     if "usage" in wanted:
+        from ansible_collections.vfpool.sriov.plugins.module_utils._holders import add_holders
+
         add_holders(pfs, links, sysfs, incomplete)
     chosen = {pf["pci_address"] for pf in pfs} | {None}
     return {"pfs": pfs, "incomplete": [entry for entry in incomplete.entries() if entry["pf"] in chosen]}
@@ -71,7 +69,11 @@ def _read_links(pfs: list[dict[str, Any]], run: Run, incomplete: Incomplete) -> 
 
 def _add_config(pfs: list[dict[str, Any]], links: Links | None, run: Run, sysfs: Sysfs, incomplete: Incomplete) -> None:
     """What is configured rather than found: VF configuration, MSI-X vectors, the switch's mode; and the words for vendor and model."""
-    names = _hardware_names(sysfs, incomplete) if pfs else None
+    # What this subset alone needs, each compiled anew on every run.
+    from ansible_collections.vfpool.sriov.plugins.module_utils._devlink import DevlinkUnreadable, eswitch_mode
+    from ansible_collections.vfpool.sriov.plugins.module_utils._hardware_names import NamesUnknown, hardware_names
+    from ansible_collections.vfpool.sriov.plugins.module_utils._msix import msix_count
+
     for pf in pfs:
         address = pf["pci_address"]
         _add_vf_configs(pf, links, run, incomplete)
@@ -85,21 +87,11 @@ def _add_config(pfs: list[dict[str, Any]], links: Links | None, run: Run, sysfs:
             pf["eswitch_mode"] = eswitch_mode(address, run)
         except DevlinkUnreadable as error:
             incomplete.note("eswitch_mode", address, str(error))
-        if names:
-            try:
-                pf["vendor"], pf["model"] = names.of(address)
-            except NamesUnknown as error:
-                incomplete.note("vendor", address, str(error))
-                incomplete.note("model", address, str(error))
-
-
-def _hardware_names(sysfs: Sysfs, incomplete: Incomplete) -> HardwareNames | None:
-    try:
-        return HardwareNames(sysfs.udev)
-    except NamesUnknown as error:
-        incomplete.note("vendor", None, str(error))
-        incomplete.note("model", None, str(error))
-        return None
+        try:
+            pf["vendor"], pf["model"] = hardware_names(address, sysfs.udev)
+        except NamesUnknown as error:
+            incomplete.note("vendor", address, str(error))
+            incomplete.note("model", address, str(error))
 
 
 def _add_vf_configs(pf: dict[str, Any], links: Links | None, run: Run, incomplete: Incomplete) -> None:

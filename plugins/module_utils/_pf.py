@@ -14,7 +14,6 @@ import errno
 import re
 from typing import Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._ethtool import permanent_mac
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_address, pci_sort_key
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
@@ -262,6 +261,8 @@ class _Reader:
         """Until somebody sets another one, an interface's address is its permanent one; after that ethtool knows it."""
         if mac is not None and self.number("permanent_mac", f"class/net/{interface}/addr_assign_type") == _PERMANENT:
             return mac
+        from ansible_collections.vfpool.sriov.plugins.module_utils._ethtool import permanent_mac
+
         try:
             return permanent_mac(interface)
         except OSError as error:

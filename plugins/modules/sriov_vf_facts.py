@@ -23,8 +23,6 @@ extends_documentation_fragment:
   - vfpool.sriov.attributes.facts
 requirements:
   - ip and devlink (Debian package C(iproute2))
-  - pyudev (Debian package C(python3-pyudev)), for the names of vendor and model
-  - libvirt (Debian package C(python3-libvirt)), for who holds a VF, on a host that has libvirt
 options:
   pfs:
     description:

@@ -196,9 +196,35 @@ def test_msix_vectors_are_counted_in_the_configuration_space(card: Tree, space: 
     assert lacks(sriov) == ({"vfs[0].msix_count": reason} if reason else {})
 
 
-def test_names_of_vendor_and_model_are_missed_where_udev_is_not(card: Tree) -> None:
-    sriov = ask(card, Commands([link("enp1s0", vfs=4)]))
-    assert [(entry["part"], entry["pf"]) for entry in sriov["incomplete"]] == [("vendor", None), ("model", None)]
+@pytest.fixture
+def udev(tmp_path: Path) -> Path:
+    (tmp_path / "udev/data").mkdir(parents=True)
+    (tmp_path / "udev/control").touch()
+    return tmp_path / "udev"
+
+
+def names(card: Tree, udev: Path | None) -> tuple[Any, ...]:
+    sriov = gather(None, CONFIG, Commands([link("enp1s0", vfs=4)]).run, Sysfs(str(card.root), str(udev) if udev else None))
+    (pf,) = sriov["pfs"]
+    return pf["vendor"], pf["model"], {entry["part"]: entry["reason"] for entry in sriov["incomplete"]}
+
+
+def test_vendor_and_model_are_what_udev_found_in_its_database(card: Tree, udev: Path) -> None:
+    kept = "I:4621867\nE:ID_VENDOR_FROM_DATABASE=Intel Corporation\nE:ID_MODEL_FROM_DATABASE=82576 Gigabit = Network Connection\nV:1\n"
+    (udev / "data/+pci:0000:01:00.0").write_text(kept)
+    assert names(card, udev) == ("Intel Corporation", "82576 Gigabit = Network Connection", {})
+
+
+def test_a_card_that_the_database_does_not_know_has_no_names_and_nothing_lacks(card: Tree, udev: Path) -> None:
+    (udev / "data/+pci:0000:01:00.0").write_text("I:4621867\n")
+    assert names(card, udev) == (None, None, {})
+
+
+def test_vendor_and_model_are_missed_where_udev_did_not_look_or_is_not(card: Tree, udev: Path) -> None:
+    reason = "udev has not looked the device up: No such file or directory"
+    assert names(card, udev) == (None, None, {"vendor": reason, "model": reason})
+    reason = "udev, which keeps the hardware database, is not running"
+    assert names(card, None) == (None, None, {"vendor": reason, "model": reason})
 
 
 # Selection and subsets
