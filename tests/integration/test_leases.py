@@ -299,3 +299,22 @@ def test_two_runs_at_once_do_not_interleave(host: Host, card):
     assert time.monotonic() - started > 0.7
     lock.wait()
     assert host.ports("n") == before
+
+
+def test_the_daemon_of_networks_alone_serves_too(host: Host, card):
+    """It knows no guests, so what they hold cannot be asked for."""
+    uri = "network:///system"
+    host.module("passthrough_network", name="n", pf="enp1s0", uri=uri)
+    taken = host.module("passthrough_port", network="n", owner_name="firewall", owner_uuid="c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a", uri=uri)["port"]
+    card.resize(5)
+    host.module("passthrough_network", name="n", pf="enp1s0", uri=uri)
+    assert held(host) == [taken["plug"]["interface"]]
+    (network,) = host.module("passthrough_network_info", uri=uri)["networks"]
+    assert network["pool"]["members"][0]["lease"]["owner_name"] == "firewall"
+    assert host.module("passthrough_port", network="n", uuid=taken["uuid"], state="absent", uri=uri)["changed"]
+
+
+def test_a_pf_of_another_host_is_left_to_its_libvirt(host: Host, card):
+    """Nothing on this host tells of the cards of another; libvirt is reached over a connection that is none of this host's sockets."""
+    assert "is another host: run this on that host" in host.refusal("passthrough_network", name="n", pf="enp9s0", vfs="0-1", uri="qemu+ssh://kvm2/system")
+    assert "kvm2" in host.refusal("passthrough_network", name="n", pf="enp9s0", uri="qemu+ssh://kvm2/system")
