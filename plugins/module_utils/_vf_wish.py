@@ -49,6 +49,8 @@ def _check(declared: dict[str, Any], vf: str) -> None:
         raise SriovError(f"min_tx_rate {least} of {vf} is above its max_tx_rate {most}: lower the one or raise the other (0 is no limit).")
     if "mac" in declared:
         mac = declared["mac"] = declared["mac"].lower().replace("-", ":")
+        if mac.isdecimal():
+            raise SriovError(f"mac {mac} of {vf} is a number, because YAML reads digits with colons so: write the address in quotes.")
         if not _MAC.fullmatch(mac):
             raise SriovError(f"mac {mac!r} of {vf} is no MAC address: write six pairs of hexadecimal digits, such as 52:54:00:12:34:56.")
         if int(mac[:2], 16) & 1:

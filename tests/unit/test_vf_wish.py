@@ -48,6 +48,10 @@ def test_several_vfs_may_be_without_an_admin_mac() -> None:
             "mac '52:54' of VF 1 of enp1s0 (0000:01:00.0) is no MAC address: write six pairs of hexadecimal digits, such as 52:54:00:12:34:56.",
         ),
         (
+            [{"index": "1", "mac": "41135080953"}],
+            "mac 41135080953 of VF 1 of enp1s0 (0000:01:00.0) is a number, because YAML reads digits with colons so: write the address in quotes.",
+        ),
+        (
             [{"index": "0", "mac": "52:54:00:00:00:01"}, {"index": "3", "mac": "52:54:00:00:00:01"}],
             "mac 52:54:00:00:00:01 is declared for VF 3 of enp1s0 (0000:01:00.0) and belongs to VF 0 too: give each a MAC address of its own.",
         ),
