@@ -20,11 +20,11 @@ class Incomplete:
     """What an answer lacks."""
 
     def __init__(self) -> None:
-        self._notes: dict[tuple[str | None, str, str], list[int]] = {}
+        self._notes: dict[tuple[str | None, str, str, bool], list[int]] = {}
 
     def note(self, part: str, pf: str | None, reason: str, vf: int | None = None) -> None:
         """The key ``part`` of a PF (named by its PCI address; None for the whole host), or of its VF with index ``vf``, is not known."""
-        indices = self._notes.setdefault((pf, part, reason), [])
+        indices = self._notes.setdefault((pf, part, reason, vf is not None), [])
         if vf is not None and vf not in indices[-1:]:
             indices.append(vf)
 
@@ -32,7 +32,7 @@ class Incomplete:
         """`incomplete` of the facts; VFs that lack the same for the same reason share an entry, whose part is such as ``vfs[0-6].mac``."""
         return [
             {"part": f"vfs[{format_ranges(set(indices))}].{part}".rstrip(".") if indices else part, "pf": pf, "reason": reason}
-            for (pf, part, reason), indices in self._notes.items()
+            for (pf, part, reason, _of_vfs), indices in self._notes.items()
         ]
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather, subsets
-from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
 from ansible_collections.vfpool.sriov.tests.unit.commands import Commands
 
@@ -323,3 +323,10 @@ def test_256_vfs_without_configuration_fit_into_64_kib(tree: Tree) -> None:
     for vf in sriov["pfs"][0]["vfs"]:
         vf["used_by"] = []
     assert len(json.dumps(sriov)) <= 64 * 1024
+
+
+def test_a_pf_and_its_vf_that_lack_the_same_are_both_named() -> None:
+    incomplete = Incomplete()
+    incomplete.note("mac", "0000:01:00.0", "Input/output error", vf=0)
+    incomplete.note("mac", "0000:01:00.0", "Input/output error")
+    assert [entry["part"] for entry in incomplete.entries()] == ["vfs[0].mac", "mac"]
