@@ -54,20 +54,20 @@ class Daemon:
     def networks(self, flags: int) -> list[tuple[str, bytes]]:
         """Name and UUID of each network (``flags`` of virConnectListAllNetworks); this pair is what `ports` takes."""
         reply = self._call(_NETWORKS, _number(1), _number(flags))
-        return [(reply.text(), reply.uuid()) for _ in range(reply.number())]
+        return [(reply.text(), reply.uuid()) for _item in range(reply.number())]
 
     def ports(self, network: tuple[str, bytes]) -> list[str]:
         """The XML of each port of a network; one that goes away meanwhile is left out."""
         name = _text(network[0]) + network[1]
         reply = self._call(_PORTS, name, _number(1), _number(0))
         # Each port names its network again, before its own UUID.
-        uuids = [(reply.text(), reply.uuid(), reply.uuid())[2] for _ in range(reply.number())]
+        uuids = [(reply.text(), reply.uuid(), reply.uuid())[2] for _item in range(reply.number())]
         return self._documents([(_PORT_XML, name, uuid, _number(0)) for uuid in uuids], gone=107)
 
     def domains(self, listed: int, xml: int) -> list[str]:
         """The XML of each domain (flags of virConnectListAllDomains and of virDomainGetXMLDesc)."""
         reply = self._call(_DOMAINS, _number(1), _number(listed))
-        names = [_text(reply.text()) + reply.uuid() + _number(reply.number()) for _ in range(reply.number())]
+        names = [_text(reply.text()) + reply.uuid() + _number(reply.number()) for _item in range(reply.number())]
         return self._documents([(_DOMAIN_XML, name, _number(xml)) for name in names], gone=42)
 
     def _documents(self, calls: list[tuple[Any, ...]], gone: int) -> list[str]:

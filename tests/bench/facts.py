@@ -46,7 +46,7 @@ def start_python():
     return "python", 1000 * (children() - before)
 
 best = {}
-for _ in range(25):
+for _round in range(25):
     for name, spent in (start_python(), *map(discover, sys.argv[2:])):
         best[name] = min(spent, best.get(name, spent))
 print(json.dumps(best))

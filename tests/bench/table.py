@@ -52,7 +52,7 @@ class Cost(NamedTuple):
 def interleaved(measure: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, Cost]:
     """The best of several rounds of each. They take turns, so that what else the machine does meets all of them."""
     best = dict.fromkeys(measure, Cost(float("inf"), float("inf")))
-    for _ in range(rounds):
+    for _round in range(rounds):
         for name, once in measure.items():
             best[name] = Cost(*map(min, best[name], once()))
     return best
