@@ -19,7 +19,7 @@ from ansible_collections.vfpool.sriov.tests.bench.table import Cost, Row, interl
 from ansible_collections.vfpool.sriov.tests.integration.host import CHECKOUT, Host
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
 
-__all__ = ["report"]
+__all__ = ["bench_host", "report", "run_of"]
 
 ROUNDS = 7
 VFS, MANY_VFS = 256, 4096
@@ -71,13 +71,13 @@ sys.exit(module.returncode)
 
 def report() -> tuple[str, bool]:
     """The table, and whether every figure keeps its limit."""
-    with _host() as host:
+    with bench_host() as host:
         rows = [*_in_process(), *_whole_module(host)]
     return table(f"sriov_vf_facts, {VFS} VFs", rows), not any(row.failed for row in rows)
 
 
 @contextmanager
-def _host() -> Iterator[Host]:
+def bench_host() -> Iterator[Host]:
     with tempfile.TemporaryDirectory() as folder:
         host = Host(Path(folder))
         try:
@@ -112,7 +112,7 @@ def _whole_module(host: Host) -> list[Row]:
         "all": [facts],
         "min": [facts, "-a", "gather_subset=min"],
     }
-    times = interleaved({name: _run_of(host, module) for name, module in measured.items()}, ROUNDS)
+    times = interleaved({name: run_of(host, module) for name, module in measured.items()}, ROUNDS)
     ping = times["ping"]
     memory = {name: _memory(host, measured[name]) for name in ("ping", "all", "min")}
     sriov = host.module("sriov_vf_facts")["ansible_facts"]["sriov"]
@@ -138,7 +138,7 @@ def _make_interfaces(host: Host, names: list[str]) -> None:
     host.run("ip", "-batch", "-", stdin=commands)
 
 
-def _run_of(host: Host, module: list[str], python: str = "/usr/bin/python3") -> Callable[[], Cost]:
+def run_of(host: Host, module: list[str], python: str = "/usr/bin/python3") -> Callable[[], Cost]:
     # The path by which this program finds the tests would hide the collection from Ansible.
     command = ["env", "--chdir=/", "--unset=PYTHONPATH", f"ANSIBLE_CONFIG={CHECKOUT}/ansible.cfg", "ansible", "localhost"]
     command += ["-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={python}", "-m", *module]
@@ -158,7 +158,7 @@ def _memory(host: Host, module: list[str]) -> tuple[int, int]:
     notes.unlink(missing_ok=True)
     python.write_text(MEMORY)
     python.chmod(0o755)
-    _run_of(host, module, "/run/python")()
+    run_of(host, module, "/run/python")()
     runs = [[int(size) for size in line.split()] for line in notes.read_text().splitlines()]
     own, resident = map(max, zip(*runs))
     return own, resident

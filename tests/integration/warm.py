@@ -26,14 +26,15 @@ if TYPE_CHECKING:
 
 MODULES = ("passthrough_network", "passthrough_network_info", "passthrough_port")
 COLLECTIONS = Path(__file__).resolve().parents[2] / ".collections"
+# The system's Python, which has libvirt's bindings, and in it this collection and Ansible.
+PYTHON = ("env", "PYTHONPATH=" + os.pathsep.join([str(COLLECTIONS), *(entry for entry in sys.path if entry.endswith("site-packages"))]), "/usr/bin/python3")
 
 
 class Warm:
     """Runs modules and libvirt clients on a test host."""
 
     def __init__(self, host: Host) -> None:
-        path = os.pathsep.join([str(COLLECTIONS), *(entry for entry in sys.path if entry.endswith("site-packages"))])
-        self._process = host.start("env", f"PYTHONPATH={path}", "/usr/bin/python3", __file__, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = host.start(*PYTHON, __file__, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def _ask(self, kind: str, name: str, arguments: dict[str, Any]) -> Any:
         assert self._process.stdin and self._process.stdout

@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`passthrough_network` on a pool of 256 members: a run that finds nothing to do, and a rebuild that keeps 64 leases."""
+
+from __future__ import annotations
+
+import json
+
+from ansible_collections.vfpool.sriov.tests.bench.facts import bench_host, run_of
+from ansible_collections.vfpool.sriov.tests.bench.table import Row, interleaved, table
+from ansible_collections.vfpool.sriov.tests.integration.cut import URI, Cut
+from ansible_collections.vfpool.sriov.tests.integration.host import Host
+from ansible_collections.vfpool.sriov.tests.integration.warm import PYTHON, Warm
+
+__all__ = ["report"]
+
+ROUNDS = 7
+MEMBERS, LEASES = 256, 64
+
+# Times, in turns over one connection, libvirt's own stop and start of a network without leases ("bare"), and our rebuild
+# of its twin with leases ("leased"): seconds, the best of each.
+REBUILD = """\
+import json, time
+import libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import read_leases
+from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import rebuild
+
+connection = libvirt.open("qemu:///system")
+bare, leased = map(connection.networkLookupByName, ("bare", "leased"))
+leases = read_leases(leased)
+
+def ours():
+    rebuild(leased, Journal("leased"), leases, lambda lease: False, False)
+
+def libvirts():
+    bare.destroy()
+    bare.create()
+
+best = {}
+for _ in range(15):
+    for name, once in (("ours", ours), ("libvirt's", libvirts)):
+        start = time.perf_counter()
+        once()
+        best[name] = min(time.perf_counter() - start, best.get(name, 9))
+assert read_leases(leased) == leases
+print(json.dumps(best))
+"""
+
+
+def report() -> tuple[str, bool]:
+    """The table, and whether every figure keeps its limit."""
+    with bench_host() as host:
+        rows = _measure(host)
+    return table(f"passthrough_network, {MEMBERS} members", rows), not any(row.failed for row in rows)
+
+
+def _measure(host: Host) -> list[Row]:
+    host.tree.clear().pf("enp1s0", "0000:01:00.0", vfs=MEMBERS, stride=1)
+    host.start_libvirtd()
+    network = "vfpool.sriov.passthrough_network"
+    same = json.dumps({"name": "bare", "pf": "enp1s0"})
+    host.module("passthrough_network", name="bare", pf="enp1s0")
+    times = interleaved({name: run_of(host, module) for name, module in {"ping": ["ansible.builtin.ping"], "same": [network, "-a", same]}.items()}, ROUNDS)
+    warm = Warm(host)
+    calls = [_calls(host, warm)]
+    warm.module("passthrough_network", name="leased", pf="enp1s0", overlap="warn")
+    for number in range(LEASES):
+        warm.lease("leased", f"guest{number}", f"52:54:00:00:00:{number:02x}")
+    calls.append(_calls(host, warm))
+    rebuild = json.loads(host.run(*PYTHON, "-c", REBUILD).stdout)
+    ping, ran = times["ping"], times["same"]
+    return [
+        Row(f"a run that changes nothing, against ansible -m ping ({ping.elapsed:.2f} s)", ran.elapsed / ping.elapsed, "x", 1.25),
+        Row(f"the same in processor time ({ping.worked:.2f} s)", ran.worked / ping.worked, "x"),
+        Row(f"a rebuild that keeps {LEASES} leases, against libvirt's own stop and start", rebuild["ours"] / rebuild["libvirt's"], "x", 3),
+        Row("the same in milliseconds", 1000 * rebuild["ours"], "ms"),
+        Row("calls to libvirt of a run that changes nothing, one network on the host", calls[0], "calls"),
+        Row(f"more of them for a second network and {LEASES} leases", calls[1] - calls[0], "calls", LEASES + 12),
+    ]
+
+
+def _calls(host: Host, warm: Warm) -> int:
+    """How many calls to libvirt a description of every network takes: a number for each network and one for each lease."""
+    with Cut(host) as counter:
+        warm.module("passthrough_network_info", uri=URI)
+    return counter.calls
