@@ -63,12 +63,16 @@ def holders(leases: Iterable[dict[str, Any]]) -> str:
     return ", ".join(map(describe_lease, leases))
 
 
-def read_leases(network: Any) -> list[dict[str, Any]]:
-    """Every lease of an active network, ordered by owner and MAC address: one call, and one for each lease."""
+def read_leases(network: Any, known: Iterable[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+    """Every lease of an active network, ordered by owner and MAC address: one call, and one for each lease that is not ``known``.
+
+    What a lease holds never changes, so one that was read before is as it was, if it is still there.
+    """
+    before = {lease["port"]: lease for lease in known}
     leases = []
     for port in network.listAllPorts(0):
         try:
-            leases.append(parse_port(port.XMLDesc(0)))
+            leases.append(before.get(port.UUIDString()) or parse_port(port.XMLDesc(0)))
         except libvirt().libvirtError as error:
             # A guest that stopped since the list was made has given its lease back.
             if error_code(error) != NO_PORT:
@@ -76,10 +80,10 @@ def read_leases(network: Any) -> list[dict[str, Any]]:
     return sorted(leases, key=lambda lease: (lease["owner_name"], lease["mac"], lease["port"]))
 
 
-def settled_leases(network: Any) -> list[dict[str, Any]]:
+def settled_leases(network: Any, known: Iterable[dict[str, Any]] = ()) -> list[dict[str, Any]]:
     """The leases, read until a second look finds the same: a guest that starts or stops meanwhile is not missed."""
     while True:
-        leases = read_leases(network)
+        leases = known = read_leases(network, known)
         if {port.UUIDString() for port in network.listAllPorts(0)} == {lease["port"] for lease in leases}:
             return leases
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import read_pfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._pool import pool_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges, parse_ranges
@@ -36,6 +35,8 @@ def host_pfs(selector: str | None, run: Run, sysfs: Sysfs) -> list[dict[str, Any
     pfs = read_pfs(sysfs, Incomplete())
     if selector is None or any(selector in (pf["name"], pf["pci_address"]) for pf in pfs):
         return pfs
+    from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather  # many rooms, that most runs have no need of
+
     found: list[dict[str, Any]] = gather(None, frozenset(["min"]), run, sysfs)["pfs"]
     return found
 

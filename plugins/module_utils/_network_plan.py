@@ -131,7 +131,7 @@ class NetworkPlanner:
         leases = (f", keeping {len(kept)} leases" if kept else "") + (f", taking away {holders(lost)}" if lost else "")
         self.plan.add(
             f"rebuild the live network {self.name}{leases}: {'; '.join(stale)}",
-            lambda: rebuild(self._network(), self.journal, loses, self.force),
+            lambda: rebuild(self._network(), self.journal, self.leases, loses, self.force),
             self._undo_rebuild,
         )
 

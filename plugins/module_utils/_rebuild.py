@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, parse_port, put_back, read_leases, settled_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import libvirt, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import miscounted
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import explicit_text, members_of, parse_network, pool_of
 
 if TYPE_CHECKING:
@@ -24,15 +25,16 @@ if TYPE_CHECKING:
 __all__ = ["interrupted", "rebuild", "restore"]
 
 
-def rebuild(network: Any, journal: Journal, loses: Callable[[dict[str, Any]], bool], force: bool) -> None:
+def rebuild(network: Any, journal: Journal, known: list[dict[str, Any]], loses: Callable[[dict[str, Any]], bool], force: bool) -> None:
     """Stop and start ``network`` so that its live pool is what its definition gives now.
 
-    ``loses`` tells whether the new pool takes its member from a lease. Without ``force``, one such lease stops the
-    rebuild before it begins, even if its guest started only a moment ago.
+    ``known`` are the leases that were read when this was planned. ``loses`` tells whether the new pool takes its member
+    from a lease. Without ``force``, one such lease stops the rebuild before it begins, even if its guest started only a
+    moment ago.
     """
     name = network.name()
     with said_by_libvirt(f"rebuild the network {name}"):
-        leases = _in_pool_order(settled_leases(network), network)
+        leases = _in_pool_order(settled_leases(network, known), network)
         lost = [lease for lease in leases if loses(lease)]
         if lost and not force:
             raise SriovError(f"Guests hold VFs that the network {name} is to lose ({holders(lost)}): stop them first.")
@@ -85,12 +87,11 @@ def _in_pool_order(leases: list[dict[str, Any]], network: Any) -> list[dict[str,
 
 
 def _prove(network: Any, leases: list[dict[str, Any]]) -> None:
-    """Each lease is in the ledger as it was before."""
-    found = {lease["port"]: _identity(lease) for lease in read_leases(network)}
-    wrong = [lease for lease in leases if found.get(lease["port"]) != _identity(lease)]
-    if wrong:
-        raise SriovError(f"After the rebuild of the network {network.name()} these leases are not as they were: {holders(wrong)}. Run this again.")
-
-
-def _identity(lease: dict[str, Any]) -> tuple[Any, ...]:
-    return lease["owner_uuid"], lease["mac"], lease["plug"]
+    """Each lease is in the ledger again, and each member counted as often as it is held."""
+    found = read_leases(network, leases)
+    there = {lease["port"] for lease in found}
+    lost = [lease for lease in leases if lease["port"] not in there]
+    wrong = miscounted(parse_network(network.XMLDesc(0)), found)
+    if lost or wrong:
+        said = f"leases are missing ({holders(lost)})" if lost else f"libvirt counts wrongly on {', '.join(wrong)}"
+        raise SriovError(f"After the rebuild of the network {network.name()} {said}: run this again.")

@@ -11,6 +11,9 @@ description:
   - Defines, changes, starts, stops and removes one libvirt network whose interface pool is the VFs of a PF, or a list of devices.
   - Compares with the inactive definition, so an implicit pool stays implicit and a second run changes nothing.
   - A changed definition is applied to the live network too, and no lease is ever lost or handed out twice.
+    A live pool is rebuilt by stopping and starting the network and putting every lease back.
+    A run that is cut short while it does this is finished by the next run, from a record below C(/run/vfpool.sriov).
+  - Puts back the leases of running guests that libvirt has forgotten, as after C(virsh net-destroy) under them.
   - What libvirt would accept and then quietly drop, or refuse only when a guest starts, is refused before anything is written.
   - The options describe the whole definition. An element that an option describes and that is not declared is removed;
     metadata, and elements that this module does not know, stay byte for byte as they are.
@@ -178,6 +181,14 @@ network:
           elements: str
         surplus:
           description: What the live pool has but the definition and the PF no longer give. V(null) where that is not known.
+          type: list
+          elements: str
+        stale:
+          description:
+            - Why the live network is not what its definition gives now, in words; empty for one that is as it should be.
+            - Tells of missing and surplus members, of a definition that has changed, and of leases that libvirt has lost count of,
+              as after C(virsh net-update --live) or a reload of the daemon.
+            - Tells also that the live XML no longer names the PF, as after a restart of the daemon. That alone does no harm and is left as it is.
           type: list
           elements: str
         leases:

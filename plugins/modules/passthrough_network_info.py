@@ -87,6 +87,7 @@ networks:
         members: [{interface: enp1s0v0, index: 0, lease: null}]
         missing: []
         surplus: []
+        stale: []
         leases: []
 """
 
