@@ -60,11 +60,10 @@ class VfWatch:
         addresses = {index: self._sysfs.link_name(f"{_DEVICES}/{self._pf}/virtfn{index}") for index in indices}
         waiting = {address: index for index, address in addresses.items() if address and not self._is_ready(address)}
         last_words: dict[str, str] = {}
-        while waiting:
-            left = deadline - time.monotonic()
-            event = self._monitor.poll(left) if left > 0 else None
-            if event is None:
-                break
+        while waiting and (left := deadline - time.monotonic()) > 0:
+            event = self._monitor.poll(left)
+            if event is None:  # the deadline has come, or a message was of no concern: poll does not tell which
+                continue
             for address in waiting.keys() & set(event.device_path.split("/")):
                 last_words[address] = f"{event.action} of the {event.subsystem} device"
                 if self._is_ready(address):
