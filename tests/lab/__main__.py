@@ -9,6 +9,7 @@ import argparse
 import subprocess
 import sys
 
+from .boot import Kind, boot
 from .image import FLAVOURS, HOUSE, SUITES, image
 from .machine import Machine, machines
 from .progress import LabError
@@ -52,7 +53,7 @@ def main() -> int:
     try:
         if arguments.command == "boot":
             machine = Machine(arguments.name)
-            machine.boot(arguments.suite, arguments.flavour, arguments.pfs, arguments.memory, arguments.online)
+            boot(machine, Kind(arguments.suite, arguments.flavour, arguments.pfs, arguments.memory, arguments.online))
             print(machine.inventory)
         elif arguments.command == "ssh":
             machine = Machine(arguments.name)

@@ -17,7 +17,8 @@ from rich.box import ROUNDED
 from rich.console import Console
 from rich.table import Table
 
-from .image import CHECKOUT, HOUSE
+from .boot import Kind, boot
+from .image import CHECKOUT
 from .machine import Machine
 from .progress import LabError, say
 
@@ -91,7 +92,7 @@ def main() -> int:
     machine = Machine("demo")
     findings = machine.folder / "findings.json"
     try:
-        machine.boot(HOUSE, "full", pfs=2, memory=2048, online=False)
+        boot(machine, Kind())
         say("provisioning the host with the role sriov_host")
         changed = _play(machine, "host.yml", sriov_host_packages=False)
         say("starting two guests from the pool")

@@ -18,7 +18,7 @@ from pathlib import Path
 from .mirror import mirror
 from .progress import LabError, say
 
-__all__ = ["CACHE", "FLAVOURS", "HOUSE", "SUITES", "image", "recipe_digest"]
+__all__ = ["CACHE", "FLAVOURS", "HOUSE", "SUITES", "alone", "image", "recipe_digest"]
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 RECIPE = Path(__file__).with_name("recipe")
@@ -42,13 +42,13 @@ def recipe_digest(recipe: Path, suite: str) -> str:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Let one process at a time make an image."""
+def alone(lock: Path) -> Iterator[None]:
+    """Let one process at a time make what belongs to this lock."""
     with lock.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("another process is making this image: waiting for it")
+            say("another process is making what this one needs: waiting for it")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
@@ -79,7 +79,7 @@ def image(suite: str) -> Path:
     if folder.exists():
         return folder
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with _alone(IMAGES / f"{suite}.lock"):
+    with alone(IMAGES / f"{suite}.lock"):
         if folder.exists():
             return folder
         # What an interrupted build left behind, or a recipe that is no longer.

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the vfpool.sriov authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Boot, reach and stop laboratory hosts. Each has a name and a folder; what it does to its disk ends with it."""
+"""Start, reach and stop laboratory hosts: each is one QEMU process with a name and a folder."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import qemu
-from .image import CACHE, HOUSE, image
+from .image import CACHE
 from .progress import LabError, say
 
 __all__ = ["Machine", "machines"]
@@ -25,8 +24,7 @@ __all__ = ["Machine", "machines"]
 MACHINES = CACHE / "machines"
 # What a stopped host printed on its console stays for whoever wonders.
 LOGS = CACHE / "log"
-READY = "systemctl is-system-running --wait; udevadm settle"
-BOOT_TIMEOUT = 240
+TIMEOUT = 600
 
 # Mounts made in here are gone when the process is, however it ends.
 LAUNCH = """
@@ -92,57 +90,43 @@ class Machine:
         state = self.state
         return bool(state) and _began(state["pid"]) == state["began"]
 
-    def _record(self, **state: Any) -> None:
-        (self.folder / "machine.json").write_text(json.dumps(state, indent=2) + "\n")
-
     def ssh(self, *words: str) -> list[str]:
         return ["ssh", "-F", str(self.folder / "ssh_config"), self.name, *words]
 
-    def boot(self, suite: str, flavour: str, pfs: int, memory: int, online: bool) -> None:
-        """Start the host and return when its services and cards are there; one that runs is left as it is."""
-        if self.running:
-            say(f"{self.name} is running already")
-            return
+    def start(self, house: Path, disks: Path, command: list[str], **kind: Any) -> None:
+        """Run QEMU from the system in ``house``, with the image folder ``disks`` and what the host is, for the record."""
         self.stop()
-        disks, root = image(suite), image(HOUSE) / "root"
         self.folder.mkdir(parents=True)
-        acceleration = qemu.accelerator(Path("/proc/cpuinfo").read_text())
-        say(f"booting {self.name}: {suite}, {flavour} image, {pfs} SR-IOV cards, {acceleration.partition(',')[0]}")
-        command = qemu.command(Path("/srv"), Path("/mnt"), flavour, acceleration, pfs, memory, online)
         with (self.folder / "qemu.log").open("w") as log:
             process = subprocess.Popen(
-                ["unshare", "--mount", "--propagation", "private", "sh", "-euc", LAUNCH, "sh", root, disks, self.folder, *command],
+                ["unshare", "--mount", "--propagation", "private", "sh", "-euc", LAUNCH, "sh", house, disks, self.folder, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        self._record(suite=suite, flavour=flavour, pid=process.pid, began=_began(process.pid))
-        try:
-            self._wait(process, disks / "key")
-        except BaseException:
-            self.stop()
-            raise
-        say(f"{self.name} is up")
-
-    def _wait(self, process: subprocess.Popen[bytes], key: Path) -> None:
-        deadline = time.monotonic() + BOOT_TIMEOUT
+        record = {"pid": process.pid, "began": _began(process.pid), **kind}
+        (self.folder / "machine.json").write_text(json.dumps(record, indent=2) + "\n")
         while not (self.folder / "qmp").exists():
             if process.poll() is not None:
                 raise LabError(f"QEMU did not start: {(self.folder / 'qemu.log').read_text().strip()}")
             time.sleep(0.05)
         port = self._ssh_port()
-        (self.folder / "ssh_config").write_text(SSH_CONFIG.format(name=self.name, port=port, key=key))
+        (self.folder / "ssh_config").write_text(SSH_CONFIG.format(name=self.name, port=port, key=disks / "key"))
         self.inventory.write_text(INVENTORY.format(name=self.name, folder=self.folder))
-        next_word = time.monotonic() + 5
+
+    def wait(self, command: str) -> None:
+        """Wait for ssh, then run a command in the host, whatever it comes to."""
+        port, began = self._ssh_port(), time.monotonic()
+        next_word = began + 5
         while not self._answers(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise LabError(f"{self.name} did not come up: {LOGS / self.name} holds its console")
+            if not self.running or _zombie(self.state["pid"]) or time.monotonic() > began + TIMEOUT:
+                raise LabError(f"{self.name} did not come up: see {LOGS}/{self.name}-console.log and {self.name}-qemu.log there")
             if time.monotonic() > next_word:
                 next_word += 5
                 say(f"  {self._last_word()}")
-            time.sleep(0.25)
-        subprocess.run(self.ssh(READY), check=False, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, timeout=BOOT_TIMEOUT)
+            time.sleep(0.1)
+        subprocess.run(self.ssh(command), check=False, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, timeout=TIMEOUT)
 
     def monitor(self, line: str) -> str:
         """What QEMU's human monitor answers to ``line``."""
@@ -181,7 +165,7 @@ class Machine:
         """The last line on the console, without colours and time stamps."""
         console = (self.folder / "console.log").read_text(errors="replace")
         lines = [re.sub(r"\x1b\[[0-9;?!]*[a-zA-Z]|^\[ *[0-9.]+\]", "", line).strip() for line in console.splitlines()]
-        return next((line[:100] for line in reversed(lines) if line), "loading the kernel")
+        return next((line[:100] for line in reversed(lines) if line), "no word on its console yet")
 
     def stop(self) -> None:
         """End the host and remove what it left, but keep its console."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["accelerator", "command"]
+__all__ = ["accelerator", "command", "disk"]
 
 # The rest of the machine has none of its own: no screen, no disk controller, no USB.
 MACHINE = "q35,kernel-irqchip=split,usb=off,vmport=off,smbus=off,sata=off"
@@ -37,8 +37,8 @@ def _pf(number: int) -> list[str]:
     ]
 
 
-def command(image: Path, state: Path, flavour: str, acceleration: str, pfs: int, memory: int, online: bool) -> list[str]:
-    """QEMU's arguments. All that the host writes to its disk goes into a nameless file that ends with the process.
+def command(acceleration: str, pfs: int, memory: int, online: bool) -> list[str]:
+    """QEMU's arguments for one kind of host, all but its disk. It finds its image in /srv and its own folder in /mnt.
 
     An ``online`` host reaches what this machine reaches; any other is reached by ssh and reaches nothing.
     ssh listens on a free port of QEMU's choice: ask its monitor.
@@ -46,12 +46,16 @@ def command(image: Path, state: Path, flavour: str, acceleration: str, pfs: int,
     return [
         *("qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none"),
         *("-M", MACHINE, "-accel", acceleration, "-cpu", "max,svm=off,vmx=off", "-smp", "2", "-m", str(memory)),
-        *("-kernel", f"{image}/kernel", "-initrd", f"{image}/initrd", "-append", KERNEL_ARGUMENTS),
-        *("-serial", f"file:{state}/console.log", "-qmp", f"unix:{state}/qmp,server=on,wait=off"),
+        *("-kernel", "/srv/kernel", "-initrd", "/srv/initrd", "-append", KERNEL_ARGUMENTS),
+        *("-serial", "file:/mnt/console.log", "-qmp", "unix:/mnt/qmp,server=on,wait=off"),
         *("-device", "intel-iommu,intremap=on,caching-mode=on"),
-        *("-drive", f"file={image}/{flavour}.img,format=raw,if=none,id=disk,snapshot=on,cache=unsafe"),
         *("-device", "virtio-blk-pci,drive=disk"),
         *("-netdev", f"user,id=management,hostfwd=tcp:127.0.0.1:0-:22,restrict={'off' if online else 'on'}"),
         *("-device", f"virtio-net-pci,netdev=management,mac={MANAGEMENT_MAC}"),
         *(argument for number in range(1, pfs + 1) for argument in _pf(number)),
     ]
+
+
+def disk(file: str, kept: bool = False) -> list[str]:
+    """The disk. Unless ``kept``, all that the host writes goes into a nameless file that ends with the process."""
+    return ["-drive", f"file={file},format=raw,if=none,id=disk,cache=unsafe,snapshot={'off' if kept else 'on'}"]
