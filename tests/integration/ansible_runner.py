@@ -4,8 +4,8 @@
 """Runs `ansible` and `ansible-playbook`, but pays for their imports only once.
 
 One command line per line comes in as a JSON list, the results of its tasks go out as one JSON list per line. Every
-command is Ansible's own, in a process of its own. It takes the host for its own machine, whose Python is a door into
-the host's namespaces: a module is packed as ever, and runs there under the system's Python.
+command is Ansible's own, in a process of its own. It reaches the host by ssh, or so it believes: the program that it
+is given for ssh is a door into the host's namespaces. The rest is as ever: packing, transfer, the system's Python.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import os
 import sys
 from pathlib import Path
 
-FOLDER, PYTHON = Path(sys.argv[1]), sys.argv[2]
+FOLDER, SSH = Path(sys.argv[1]), sys.argv[2]
 HERE = Path(__file__).resolve().parent
 RESULTS = FOLDER / "results.jsonl"
 # Ansible reads these while it is imported.
 os.environ.update(
-    ANSIBLE_CONFIG=str(HERE.parent.parent / "ansible.cfg"), ANSIBLE_HOME=str(FOLDER), ANSIBLE_REMOTE_TEMP=str(FOLDER), ANSIBLE_PIPELINING="1",
-    ANSIBLE_LOCALHOST_WARNING="0", ANSIBLE_CALLBACK_PLUGINS=str(HERE / "callback"), ANSIBLE_STDOUT_CALLBACK="results",
+    ANSIBLE_CONFIG=str(HERE.parent.parent / "ansible.cfg"), ANSIBLE_HOME=str(FOLDER), ANSIBLE_SSH_EXECUTABLE=SSH, ANSIBLE_SSH_TRANSFER_METHOD="piped",
+    ANSIBLE_SSH_ARGS="", ANSIBLE_PIPELINING="1", ANSIBLE_CALLBACK_PLUGINS=str(HERE / "callback"), ANSIBLE_STDOUT_CALLBACK="results",
     ANSIBLE_LOAD_CALLBACK_PLUGINS="1", RESULTS_FILE=str(RESULTS))
 
 from ansible.cli.adhoc import AdHocCLI  # noqa: E402
 from ansible.cli.playbook import PlaybookCLI  # noqa: E402
 
-LOCALHOST = ["-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={PYTHON}"]
+LOCALHOST = ["-i", "localhost,", "-c", "ssh", "-e", "ansible_python_interpreter=/usr/bin/python3"]
 
 
 def main() -> None:

@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, the vfpool.sriov authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host of its own, in namespaces of this machine: synthetic SR-IOV cards and a real libvirtd."""
+"""A host with synthetic SR-IOV cards and a real libvirtd, which Ansible manages."""
 
 from __future__ import annotations
 
 import json
-import os
+import select
 import signal
 import subprocess
 import sys
@@ -16,86 +16,32 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
+from ansible_collections.vfpool.sriov.tests.integration.namespaces import PATIENCE, Namespaces
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
 
 
-class Host:
-    """Namespaces for mounts, processes and network interfaces; they end with this process, however it ends."""
+class Host(Namespaces):
+    """The namespaces with a libvirtd inside and an Ansible outside."""
 
     def __init__(self, folder: Path, system: Path = Path("/")) -> None:
-        """`folder` keeps the daemon's log and what Ansible leaves; `system` is a Debian system, of which nothing is changed."""
+        super().__init__(folder, system)
         self.log = folder / "libvirtd.log"
-        for name in ("sys", "host", "layers", "ansible"):
-            (folder / name).mkdir()
         self._folder = folder
         self._libvirtd: subprocess.Popen[bytes] | None = None
         self._ansible: subprocess.Popen[str] | None = None
-        self._started: list[subprocess.Popen[Any]] = []
-        self._init = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
-             "bash", str(HERE / "namespace.sh"), str(system), str(folder)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self._wait_for_init()
-        self.pid = _child(self._init.pid)
-        inside = f"/proc/{self.pid}/root{folder}"
-        self.root = Path(f"{inside}/host")
-        self.tree = Tree(Path(f"{inside}/sys"))
-        self._door = ("nsenter", "-t", str(self.pid), "--mount", "--pid", "--net", "--ipc", "--uts", f"--root={self.root}", "--")
-
-    def _wait_for_init(self) -> None:
-        assert self._init.stdout
-        if self._init.stdout.readline() != "ready\n":
-            self._init.communicate()
-            raise RuntimeError(f"The namespaces of {self._folder} could not be made: see the lines above; root is needed.")
 
     def reset(self) -> None:
-        """No card, no network, no lease, no process that a test started, and no daemon: as new."""
+        """No card, no network, no lease, no process that a test started, and no daemon."""
         self.kill_libvirtd()
-        for process in self._started:
-            if process.poll() is None:
-                self.send(process, signal.SIGKILL)
-            process.communicate()
-        self._started.clear()
-        self.tree.clear()
-        print("renew", file=self._init.stdin, flush=True)
-        self._wait_for_init()
+        self.renew()
 
     def close(self) -> None:
-        """End the namespaces and with them every process inside; each of those has gone when this returns."""
-        self._init.communicate()
-        for process in (self._libvirtd, self._ansible, *self._started):
+        super().close()
+        for process in (self._libvirtd, self._ansible):
             if process:
                 process.communicate()
-
-    # Processes inside
-
-    def start(self, *command: str, **options: Any) -> subprocess.Popen[Any]:
-        """Start a command inside; it ends with the test at the latest. Options as of `subprocess.Popen`; to signal it, see `send`."""
-        process = self._enter(*command, **options)
-        self._started.append(process)
-        return process
-
-    def _enter(self, *command: str, **options: Any) -> subprocess.Popen[Any]:
-        return subprocess.Popen([*self._door, *command], env={**os.environ, "HOME": "/root"}, **options)
-
-    def run(self, *command: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command inside and wait for it; with `check`, failure is an AssertionError that shows what it said."""
-        process = self._enter(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="backslashreplace")
-        output, errors = process.communicate(stdin)
-        assert process.returncode == 0 or not check, f"{' '.join(command)} ended with {process.returncode}: {errors or output}"
-        return subprocess.CompletedProcess(command, process.returncode, output, errors)
-
-    def python(self, program: str, *arguments: str) -> Any:
-        """Run a program under the system's Python, which has libvirt's bindings; what it prints as JSON comes back."""
-        return json.loads(self.run("/usr/bin/python3", "-c", program, *arguments).stdout or "null")
-
-    @staticmethod
-    def send(process: subprocess.Popen[Any], number: int) -> None:
-        """Signal the command that `start` started (its process is only the door into the namespaces)."""
-        os.kill(_child(process.pid), number)
 
     # libvirt
 
@@ -109,9 +55,9 @@ class Host:
             time.sleep(0.005)
 
     def stop_libvirtd(self, number: int = signal.SIGTERM) -> None:
-        if self._libvirtd and self._libvirtd.poll() is None:
+        if self._libvirtd:
             self.send(self._libvirtd, number)
-            self._libvirtd.wait()
+            self._libvirtd.wait(PATIENCE)
         for name in ("libvirt-sock", "libvirt-sock-ro", "libvirt-admin-sock"):
             (self.root / "run/libvirt" / name).unlink(missing_ok=True)
 
@@ -127,11 +73,13 @@ class Host:
         """Make the daemon reload its configuration, and wait until it did."""
         assert self._libvirtd
         self.virsh("net-list")  # a daemon that is still starting ignores the signal, and answers nothing
-        daemon = Path(f"/proc/{_child(self._libvirtd.pid)}")
         said = self._reloads()
         self.send(self._libvirtd, signal.SIGHUP)
-        while self._reloads() == said or "daemon-reload" in {thread.read_text().strip() for thread in daemon.glob("task/*/comm")}:
-            time.sleep(0.005)
+        while self._reloads() == said or "daemon-reload" in self._threads():
+            assert self._libvirtd.poll() is None, "libvirtd ended instead of reloading"
+
+    def _threads(self) -> list[str]:
+        return self.run("sh", "-c", "cat /proc/[0-9]*/task/*/comm", check=False).stdout.splitlines()
 
     def _reloads(self) -> int:
         return self.log.read_text(errors="replace").count("Reloading configuration on SIGHUP")
@@ -218,18 +166,24 @@ class Host:
 
     def ansible(self, *command: str) -> list[dict[str, Any]]:
         """Run `ansible …` or `ansible-playbook …` against this host; task, host, status and result of every task come back."""
-        if self._ansible is None:
-            python = self._folder / "python3"
-            python.write_text(f'#!/bin/sh\nexport HOME=/root\nexec {" ".join(self._door)} /usr/bin/python3 "$@"\n')
-            python.chmod(0o755)
-            self._ansible = subprocess.Popen([sys.executable, str(HERE / "ansible_runner.py"), str(self._folder / "ansible"), str(python)],
-                                             cwd=CHECKOUT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert self._ansible.stdin and self._ansible.stdout
-        print(json.dumps(command), file=self._ansible.stdin, flush=True)
-        answer = self._ansible.stdout.readline()
-        assert answer, "The runner of Ansible is gone: see its own words above."
+        runner = self._ansible = self._ansible or self._start_ansible()
+        assert runner.stdin and runner.stdout
+        print(json.dumps(command), file=runner.stdin, flush=True)
+        if not select.select([runner.stdout], [], [], PATIENCE)[0]:
+            self._ansible.kill()
+        answer = runner.stdout.readline()
+        assert answer, "The runner of Ansible is gone, or had to be ended: see its own words above."
         results: list[dict[str, Any]] = json.loads(answer)
         return results
+
+    def _start_ansible(self) -> subprocess.Popen[str]:
+        home, ssh = self._folder / "ansible", self._folder / "ssh"
+        home.mkdir(exist_ok=True)
+        # ssh is called with options, a host and, as the last word, a command.
+        ssh.write_text(f'#!/bin/sh\nexport HOME=/root\nfor command; do :; done\nexec {" ".join(self.door)} sh -c "$command"\n')
+        ssh.chmod(0o755)
+        return subprocess.Popen([sys.executable, str(HERE / "ansible_runner.py"), str(home), str(ssh)], cwd=CHECKOUT, text=True,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 def network(forward: str = "<pf dev='enp1s0'/>", *, mode: str = "passthrough", name: str = "pool", rest: str = "") -> str:
@@ -242,11 +196,3 @@ def _member(element: ElementTree.Element) -> str:
         return element.attrib["dev"]
     domain, bus, slot, function = (int(element.attrib[part], 16) for part in ("domain", "bus", "slot", "function"))
     return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
-
-
-def _child(pid: int) -> int:
-    """The only child of a process: what `unshare --fork` and `nsenter` started in a process namespace."""
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    while not (found := children.read_text().split()):
-        time.sleep(0.001)
-    return int(found[0])

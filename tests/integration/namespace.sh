@@ -24,9 +24,6 @@ renew() {
     fi
     mount -t tmpfs -o mode=755 none "$host/run"
     mkdir "$host/run/lock"
-    # Ansible hands files over here; it is the same folder for this machine and the host.
-    mkdir -p "$host$folder/ansible"
-    mount --bind "$folder/ansible" "$host$folder/ansible"
     # What libvirt knows on this machine is none of the host's business.
     rm -rf "$host/etc/libvirt" "$host"/var/lib/libvirt/* "$host"/var/cache/libvirt/*
     mkdir "$host/etc/libvirt"

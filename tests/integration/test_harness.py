@@ -98,9 +98,18 @@ def test_a_module_runs_as_ansible_runs_it(host: Host) -> None:
 def test_a_playbook_runs_as_ansible_runs_it(host: Host, tmp_path: Path) -> None:
     host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)
     playbook = tmp_path / "play.yml"
-    playbook.write_text("[{hosts: all, gather_facts: false, tasks: [{name: Look, vfpool.sriov.sriov_vf_facts: {pfs: [enp1s0]}}]}]")
+    playbook.write_text("""
+- hosts: all
+  gather_facts: false
+  tasks:
+    - {name: look, vfpool.sriov.sriov_vf_facts: {pfs: [enp1s0]}}
+    - {name: wait, vfpool.sriov.sriov_vf_facts: {pfs: [enp1s0]}, async: 30, poll: 1}
+    - {name: bring, ansible.builtin.copy: {content: "for the host alone", dest: /etc/brought, mode: "600"}}
+""")
     results = host.ansible("ansible-playbook", str(playbook))
-    assert [(result["task"], result["status"]) for result in results] == [("Look", "ok")]
+    assert [(result["task"], result["status"]) for result in results] == [("look", "ok"), ("wait", "ok"), ("bring", "ok")]
+    assert host.run("cat", "/etc/brought").stdout == "for the host alone"
+    assert not Path("/etc/brought").exists()
 
 
 def test_a_session_that_ends_leaves_no_process_and_no_mount(tmp_path: Path) -> None:
