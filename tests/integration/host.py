@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from ansible_collections.vfpool.sriov.tests.integration.namespaces import PATIENCE, Namespaces
+from ansible_collections.vfpool.sriov.tests.integration.namespaces import CHECKOUT, HERE, PATIENCE, Namespaces
 
-HERE = Path(__file__).resolve().parent
-CHECKOUT = HERE.parent.parent
+__all__ = ["CHECKOUT", "Host", "network"]
 
 
 class Host(Namespaces):
     """The namespaces with a libvirtd inside and an Ansible outside."""
 
     def __init__(self, folder: Path, system: Path = Path("/")) -> None:
-        super().__init__(folder, system)
+        """`folder` keeps the daemon's log and what Ansible leaves; `system` as of `Namespaces`."""
+        super().__init__(str(folder), system)
         self.log = folder / "libvirtd.log"
         self._folder = folder
         self._libvirtd: subprocess.Popen[bytes] | None = None

@@ -3,26 +3,28 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# namespace.sh SYSTEM FOLDER: the first process of a host's namespaces. Below FOLDER it makes
-#   sys/   a synthetic sysfs, in memory
-#   host/  the root of the host: the Debian system in SYSTEM (/ is this machine's own), whose every change is in memory,
-#          with the synthetic cards in its /sys
+# namespace.sh SYSTEM CHECKOUT NAME: the first process of a host's namespaces. In them it makes
+#   /run/sys   a synthetic sysfs, in memory
+#   /run/host  the root of the host: the Debian system in SYSTEM (/ is this machine's own), whose every change is in memory,
+#              with the synthetic cards in its /sys, and with CHECKOUT at its own place
 # It says "ready", makes the host new again for every line it reads, and lives until its standard input closes;
-# then the kernel ends every process and mount in here.
+# then the kernel ends every process and mount in here. NAME is how to find these among all mounts.
 set -eu
-system=$1 folder=$2 tree=$2/sys host=$2/host layers=$2/layers
+system=$1 checkout=$2 name=$3 tree=/run/sys host=/run/host layers=/run/layers
 
 renew() {
-    mount -t tmpfs none "$layers"
+    mount -t tmpfs "$name" "$layers"
     mkdir "$layers/upper" "$layers/work"
-    mount -t overlay -o "lowerdir=$system,upperdir=$layers/upper,workdir=$layers/work" none "$host"
+    mount -t overlay -o "lowerdir=$system,upperdir=$layers/upper,workdir=$layers/work" "$name" "$host"
     for place in /dev /proc /sys; do
         mount --rbind "$place" "$host$place"
     done
+    mkdir -p "$host$checkout"
+    mount --bind "$checkout" "$host$checkout"
     if mountpoint -q /usr && [ "$system" = / ]; then
         mount --bind /usr "$host/usr"
     fi
-    mount -t tmpfs -o mode=755 none "$host/run"
+    mount -t tmpfs -o mode=755 "$name" "$host/run"
     mkdir "$host/run/lock"
     # What libvirt knows on this machine is none of the host's business.
     rm -rf "$host/etc/libvirt" "$host"/var/lib/libvirt/* "$host"/var/cache/libvirt/*
@@ -40,7 +42,8 @@ END
     echo ready
 }
 
-mount -t tmpfs none "$tree"
+mount -t tmpfs "$name" /run
+mkdir "$tree" "$host" "$layers"
 for part in class/net class/infiniband bus/pci/devices bus/pci/drivers kernel/iommu_groups; do
     mkdir -p "$tree/$part"
     if [ -d "/sys/$part" ]; then

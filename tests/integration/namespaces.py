@@ -15,6 +15,8 @@ from typing import Any
 
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
 
+HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parent.parent
 # Seconds for any one command: far more than it needs on a busy machine, so that a hanging one fails its test and no more.
 PATIENCE = 120
 
@@ -22,20 +24,17 @@ PATIENCE = 120
 class Namespaces:
     """Namespaces for mounts, processes and network interfaces; they end with this process, however it ends."""
 
-    def __init__(self, folder: Path, system: Path = Path("/")) -> None:
-        """`folder` is an empty one, for the mounts; `system` is a Debian system, of which nothing is changed."""
-        for name in ("sys", "host", "layers"):
-            (folder / name).mkdir()
+    def __init__(self, name: str, system: Path = Path("/")) -> None:
+        """`name` marks the mounts; `system` is a Debian system, of which nothing is changed."""
         self._started: list[subprocess.Popen[Any]] = []
         self._init = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
-             "bash", str(Path(__file__).with_name("namespace.sh")), str(system), str(folder)],
+             "bash", str(HERE / "namespace.sh"), str(system), str(CHECKOUT), name],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._wait_for_init()
         first = _child(self._init)
-        inside = f"/proc/{first}/root{folder}"
-        self.root = Path(f"{inside}/host")
-        self.tree = Tree(Path(f"{inside}/sys"))
+        self.root = Path(f"/proc/{first}/root/run/host")
+        self.tree = Tree(Path(f"/proc/{first}/root/run/sys"))
         self.door = ("nsenter", "-t", str(first), "--mount", "--pid", "--net", "--ipc", "--uts", f"--root={self.root}", "--")
 
     def _wait_for_init(self) -> None:
