@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 MODULES = ("passthrough_network", "passthrough_network_info", "passthrough_port")
 COLLECTIONS = Path(__file__).resolve().parents[2] / ".collections"
-# The system's Python, which has libvirt's bindings, and in it this collection and Ansible.
 # The host's own packages come first: of this environment only Ansible suits every Python.
 PATH = [str(COLLECTIONS), "/usr/lib/python3/dist-packages", *(entry for entry in sys.path if entry.endswith("site-packages"))]
+# The system's Python, which has libvirt's bindings, and in it this collection and Ansible.
 PYTHON = ("env", "PYTHONPATH=" + os.pathsep.join(PATH), "/usr/bin/python3")
 
 
