@@ -39,7 +39,7 @@ def libvirts():
     bare.create()
 
 best = {}
-for _ in range(15):
+for _round in range(15):
     for name, once in (("ours", ours), ("libvirt's", libvirts)):
         start = time.perf_counter()
         once()
