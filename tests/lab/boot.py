@@ -42,7 +42,7 @@ def _save(kind: Kind, disks: Path, command: list[str], folder: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
     subprocess.run(["cp", "--sparse=always", disks / f"{kind.flavour}.img", unfinished / "disk.img"], check=True)
-    machine = Machine(folder.name)
+    machine = Machine(f"{kind.suite}-{folder.name}")  # hosts of two releases may be saved at once
     try:
         say(f"booting the first host of its kind: {kind}")
         machine.start(image(HOUSE) / "root", disks, [*command, *qemu.disk(f"/srv/{unfinished.name}/disk.img", kept=True)], **kind._asdict())
