@@ -7,9 +7,12 @@ VENV := $(CACHE)/venv
 OLDEST := $(CACHE)/venv-oldest
 
 # Everything that tools write for their own use stays inside the checkout; only git keeps the user's own settings.
-export GIT_CONFIG_GLOBAL ?= $(HOME)/.gitconfig
+GIT_CONFIG_GLOBAL := $(or $(GIT_CONFIG_GLOBAL),$(HOME)/.gitconfig)
+export GIT_CONFIG_GLOBAL
 export HOME := $(CACHE)/home
 export PATH := $(VENV)/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# Whoever logs in by ssh may bring a locale that this machine has not, and with that Ansible does not start.
+export LC_ALL := C.UTF-8
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # By the content of the requirements and by the place, which an environment cannot leave.
