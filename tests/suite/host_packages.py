@@ -9,9 +9,13 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 __all__ = ["CannotRunHere", "listed", "require"]
+
+# Seconds to wait for another apt: a machine that has just booted upgrades itself.
+PATIENCE = 300
 
 
 class CannotRunHere(Exception):
@@ -28,6 +32,18 @@ def listed(path: Path) -> list[str]:
     return [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
 
 
+def _apt(words: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run apt-get, again and again while another apt holds a lock: its own waiting covers dpkg's alone."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        apt = subprocess.run(["apt-get", *words], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if apt.returncode == 0 or "Could not get lock" not in apt.stderr or time.monotonic() > deadline:
+            return apt
+        print("Waiting for another apt:", apt.stderr.splitlines()[0], flush=True)
+        time.sleep(5)
+
+
 def require(packages: list[str]) -> None:
     """Install those of the Debian ``packages`` that are missing, and say so in one line.
 
@@ -42,10 +58,8 @@ def require(packages: list[str]) -> None:
     if os.geteuid() != 0:
         raise CannotRunHere("needs root to install " + " ".join(missing))
     print("Installing missing packages with apt-get:", " ".join(missing), flush=True)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for words in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
-        command = ["apt-get", *words]
-        apt = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        apt = _apt(words)
         if apt.returncode != 0:
             print(apt.stdout, apt.stderr, sep="")
             raise CannotRunHere(f"needs {' '.join(missing)}, and apt-get {words[0]} failed")
