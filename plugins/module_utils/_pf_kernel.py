@@ -45,6 +45,7 @@ class PfKernel:
         self._run = run
         self._timeout = timeout
         self._folder = f"bus/pci/devices/{pf['pci_address']}"
+        self._ours = False  # whether the VFs that are there now were made by this run
 
     def is_up(self) -> bool:
         """Whether the link is switched on, which is not whether it has a carrier."""
@@ -67,16 +68,23 @@ class PfKernel:
             self._write("sriov_numvfs", "0")
         except OSError as error:
             raise SriovError(f"{describe_pf(self._pf)} does not let go of its VFs ({error.strerror}): see journalctl -k for the driver's reason.") from error
+        self._ours = False
 
     def make_vfs(self, count: int) -> None:
         """Make ``count`` VFs on a PF without any, and return when udev is done with each of them.
 
-        The kernel counts a write as done although fewer came about, so the number is read back.
+        The kernel counts a write as done although fewer came about, so the number is read back. It does so, too, where
+        somebody else has made just as many: hence the look before, without which they would pass for ours.
         """
         with VfWatch(self._pf["pci_address"], self.sysfs) as watch:
+            self._refuse_vfs_of_others()
             try:
+                self._ours = True
                 self._write("sriov_numvfs", str(count))
             except OSError as error:
+                if error.errno == errno.EBUSY:
+                    self._ours = False
+                    self._refuse_vfs_of_others()
                 why = _WHY_NO_VFS.get(error.errno or 0, "see journalctl -k for the driver's reason")
                 raise SriovError(f"{describe_pf(self._pf)} refuses to make {count} VFs ({error.strerror}): {why}{watch.kernel_words()}.") from error
             made = self.num_vfs()
@@ -86,13 +94,26 @@ class PfKernel:
                 )
             watch.wait(range(count), self._timeout)
 
-    def put_vfs_back(self, count: int) -> None:
-        """Undo what ``destroy_vfs`` and ``make_vfs`` did, from wherever they stopped."""
-        if self.num_vfs() == count:
-            return
-        self.destroy_vfs()
+    def put_vfs_back(self, count: int) -> bool:
+        """Undo what ``destroy_vfs`` and ``make_vfs`` did, from wherever they stopped; whether VFs were made for that.
+
+        VFs that this run did not make are left alone: their makers may have given them to guests.
+        """
+        present = self.num_vfs()
+        if present == count:
+            return False
+        if not self._ours:
+            self._refuse_vfs_of_others()
+        if present:
+            self.destroy_vfs()
         if count:
             self.make_vfs(count)
+        return bool(count)
+
+    def _refuse_vfs_of_others(self) -> None:
+        present = self.num_vfs()
+        if present:
+            raise SriovError(f"{describe_pf(self._pf)} has {present} VFs that somebody else made during this run, and keeps them: run it again.")
 
     def set_eswitch_mode(self, mode: str) -> None:
         self._command(["devlink", "dev", "eswitch", "set", f"pci/{self._pf['pci_address']}", "mode", mode], f"eswitch_mode {mode}")

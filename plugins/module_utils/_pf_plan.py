@@ -120,9 +120,9 @@ class PfPlan:
         kept = settings_to_keep(self._pf, now, self._kernel.mac_is_given)
 
         def bring_back() -> None:
-            self._kernel.put_vfs_back(now)
-            self._kernel.set_attributes(kept)
-            self._drivers.bind_each(drivers_to_keep(self._pf, now))
+            if self._kernel.put_vfs_back(now):
+                self._kernel.set_attributes(kept)
+                self._drivers.bind_each(drivers_to_keep(self._pf, now))
 
         self.plan.add(f"destroy VF {format_ranges(range(now))} of {self._name}", self._kernel.destroy_vfs, bring_back)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ class RecordedKernel:
     """One host with one PF, enp1s0, whose VFs come and go as written.
 
     ``refusals`` maps what is written, as ``"sriov_numvfs=4"``, or an ``ip`` command, to the error that it gets.
+    ``before_write`` maps what is written to what somebody else does at that very moment.
     ``makes`` is the most VFs that the card makes whatever it is asked for. ``silent`` VFs are never reported by udev.
     """
 
@@ -34,6 +36,7 @@ class RecordedKernel:
         self.pf: PF = tree.pf("enp1s0", "0000:01:00.0", vfs=vfs, total=total)
         self.tree, self.sysfs = tree, Sysfs(str(tree.root))
         self.refusals: dict[str, Any] = {}
+        self.before_write: dict[str, Callable[[], object]] = {}
         self.makes = total
         self.silent: set[int] = set()
         self.log: list[str] = []
@@ -76,6 +79,10 @@ class RecordedKernel:
             return self._really_write(fd, content)
         entry = f"{path.name}={content.decode()}"
         self.log.append(entry)
+        if entry in self.before_write:
+            self._at_work = True
+            self.before_write[entry]()
+            self._at_work = False
         if entry in self.refusals:
             raise OSError(self.refusals[entry], os.strerror(self.refusals[entry]))
         if path.name == "sriov_numvfs":

@@ -165,6 +165,31 @@ def test_a_vf_whose_interface_never_comes_is_named_and_undone(kernel: RecordedKe
     assert kernel.read()["num_vfs"] == 3
 
 
+def make_as_somebody_else(kernel: RecordedKernel, count: int) -> None:
+    kernel.pf.resize(count)
+
+
+@pytest.mark.parametrize("count", [4, 2])
+def test_vfs_that_somebody_else_made_since_the_plan_are_neither_taken_over_nor_destroyed(kernel: RecordedKernel, count: int) -> None:
+    plan(kernel, num_vfs="0").plan.apply()
+    wish = plan(kernel, num_vfs="4")
+    make_as_somebody_else(kernel, count)
+    kernel.log.clear()
+    with pytest.raises(SriovError, match=rf"has {count} VFs that somebody else made during this run, and keeps them: run it again\."):
+        wish.plan.apply()
+    assert (kernel.log, kernel.read()["num_vfs"]) == ([], count)
+
+
+def test_vfs_that_somebody_else_made_at_the_moment_of_the_write_survive_the_undo(kernel: RecordedKernel) -> None:
+    kernel.refusals["sriov_numvfs=5"] = errno.EBUSY
+    kernel.before_write["sriov_numvfs=5"] = lambda: make_as_somebody_else(kernel, 2)
+    message = failure(kernel, num_vfs="5")
+    assert message.startswith(
+        "enp1s0 (0000:01:00.0) has 2 VFs that somebody else made during this run, and keeps them: run it again. Could not be undone: make 5"
+    )
+    assert (kernel.log, kernel.read()["num_vfs"]) == (["sriov_numvfs=0", "sriov_numvfs=5"], 2)
+
+
 def test_a_refused_link_setting_puts_everything_back(kernel: RecordedKernel) -> None:
     kernel.refusals["ip link set dev enp1s0 down"] = "RTNETLINK answers: Device or resource busy\n"
     message = failure(kernel, num_vfs="4", drivers_autoprobe=False, link="down")
