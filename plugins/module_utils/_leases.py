@@ -124,7 +124,7 @@ def _attempt(network: Any, leases: list[dict[str, Any]], done: Callable[[str], o
         try:
             network.portCreateXML(lease["xml"], libvirt().VIR_NETWORK_PORT_CREATE_RECLAIM)
         # libvirt 9.0 puts a UUID's raw bytes into one of its sentences, which the bindings then fail to decode.
-        except (libvirt().libvirtError, SystemError) as error:
+        except (libvirt().libvirtError, SystemError, UnicodeDecodeError) as error:
             if not network.connect().isAlive():
                 raise SriovError(f"The connection to libvirt broke while leases of the network {network.name()} were put back: run this again.") from error
             refused.append(lease)

@@ -102,12 +102,10 @@ ansible_facts:
   contains:
     sriov:
       description: The PFs of the host, and what could not be read. Keys are always the same.
-      returned: always
       type: dict
       contains:
         incomplete:
           description: What the answer lacks; empty when all that was asked for is there.
-          returned: always
           type: list
           elements: dict
           contains:
@@ -115,33 +113,27 @@ ansible_facts:
               description:
                 - The key that is V(null), as in a PF (V(altnames)) or in its VFs (V(vfs[0-3,6].config)).
                 - V(vfs) where the list itself may lack VFs, because they are just being made or destroyed.
-              returned: always
               type: str
               sample: vfs[0-6].used_by
             pf:
               description: PCI address of the PF, or V(null) for all of the host.
-              returned: always
               type: str
               sample: "0000:01:00.0"
             reason:
               description: Why, and what to do about it where something can be done.
-              returned: always
               type: str
               sample: "the command ip does not run: No such file or directory (install iproute2)"
         pfs:
           description: The PFs, ordered by PCI address.
-          returned: always
           type: list
           elements: dict
           contains:
             name:
               description: Network interface of the PF. V(null) where it has none, or where udev may still rename it.
-              returned: always
               type: str
               sample: enp1s0
             altnames:
               description: Alternative names of that interface.
-              returned: always
               type: list
               elements: str
               sample: [enx525400aa0001]
@@ -149,228 +141,184 @@ ansible_facts:
               description:
                 - Further interfaces of a card with several ports on one PCI function, by port.
                 - Every key of the PF is about the first port; the VFs belong to all.
-              returned: always
               type: list
               elements: str
               sample: []
             pci_address:
               description: PCI address with its domain.
-              returned: always
               type: str
               sample: "0000:01:00.0"
             driver:
               description: Kernel driver, V(null) for none.
-              returned: always
               type: str
               sample: igb
             vendor_id:
               description: PCI vendor, four hexadecimal digits.
-              returned: always
               type: str
               sample: "8086"
             device_id:
               description: PCI device, four hexadecimal digits.
-              returned: always
               type: str
               sample: "10c9"
             vendor:
               description: Name of the vendor in udev's hardware database. Of subset V(config).
-              returned: always
               type: str
               sample: Intel Corporation
             model:
               description: Name of the device in udev's hardware database. Of subset V(config).
-              returned: always
               type: str
               sample: 82576 Gigabit Network Connection
             mac:
               description: MAC address now in use.
-              returned: always
               type: str
               sample: 52:54:00:aa:00:01
             permanent_mac:
               description: MAC address that the hardware came with, V(null) where its driver knows none.
-              returned: always
               type: str
               sample: 52:54:00:aa:00:01
             mtu:
               description: MTU in bytes.
-              returned: always
               type: int
               sample: 1500
             operstate:
               description: State of the link, as in RFC 2863 (V(up), V(down), V(lowerlayerdown), V(dormant), V(testing), V(notpresent), V(unknown)).
-              returned: always
               type: str
               sample: up
             speed:
               description: Speed of the link in Mbit/s, V(null) while it is down.
-              returned: always
               type: int
               sample: 1000
             numa_node:
               description: NUMA node, V(-1) where the host names none.
-              returned: always
               type: int
               sample: 0
             total_vfs:
               description: How many VFs the PF can have.
-              returned: always
               type: int
               sample: 7
             num_vfs:
               description: How many VFs the PF has.
-              returned: always
               type: int
               sample: 2
             vf_offset:
               description: Distance of the first VF from its PF, in PCI functions.
-              returned: always
               type: int
               sample: 128
             vf_stride:
               description: Distance of one VF from the next, in PCI functions.
-              returned: always
               type: int
               sample: 2
             vf_device_id:
               description: PCI device of the VFs, four hexadecimal digits.
-              returned: always
               type: str
               sample: "10ca"
             drivers_autoprobe:
               description: Whether the kernel binds new VFs to their driver.
-              returned: always
               type: bool
               sample: true
             vf_total_msix:
               description: How many MSI-X vectors there are to share among the VFs, V(0) where the driver cannot share them out.
-              returned: always
               type: int
               sample: 0
             eswitch_mode:
               description: Mode of the embedded switch, V(legacy) or V(switchdev), V(null) where it cannot be chosen. Of subset V(config).
-              returned: always
               type: str
               sample: null
             dev_port:
               description: Number of the port of RV(ansible_facts.sriov.pfs[].name) on this PCI function.
-              returned: always
               type: int
               sample: 0
             vfs:
               description: The VFs, ordered by index.
-              returned: always
               type: list
               elements: dict
               contains:
                 index:
                   description: Index on the PF, from 0.
-                  returned: always
                   type: int
                   sample: 0
                 pci_address:
                   description: PCI address with its domain.
-                  returned: always
                   type: str
                   sample: "0000:01:10.0"
                 name:
                   description:
                     - Network interface. V(null) for a nameless VF, which is bound to another kind of driver or to none, or has its
                       interface in another network namespace. V(null) also while udev may still rename it.
-                  returned: always
                   type: str
                   sample: enp1s0v0
                 driver:
                   description: Kernel driver, V(null) for none.
-                  returned: always
                   type: str
                   sample: igbvf
                 mac:
                   description: MAC address that the VF's own interface uses; another thing than the admin MAC in its configuration.
-                  returned: always
                   type: str
                   sample: ca:a1:9e:cb:58:98
                 operstate:
                   description: State of the link, as in RFC 2863.
-                  returned: always
                   type: str
                   sample: down
                 iommu_group:
                   description: IOMMU group, V(null) on a host without IOMMU.
-                  returned: always
                   type: int
                   sample: 9
                 msix_count:
                   description: How many MSI-X vectors the VF has. Of subset V(config).
-                  returned: always
                   type: int
                   sample: 3
                 rdma:
                   description: RDMA device.
-                  returned: always
                   type: str
                   sample: null
                 representor:
                   description: Interface on the PF that represents the VF, in eswitch mode V(switchdev).
-                  returned: always
                   type: str
                   sample: null
                 config:
                   description:
                     - What the PF's driver keeps for the VF. Of subset V(config).
                     - An attribute that the driver does not have is V(null).
-                  returned: always
                   type: dict
                   contains:
                     mac:
                       description: Admin MAC address, V(00:00:00:00:00:00) when none is set.
-                      returned: always
                       type: str
                       sample: ca:a1:9e:cb:58:98
                     vlan:
                       description: VLAN, V(0) for none.
-                      returned: always
                       type: int
                       sample: 0
                     qos:
                       description: Priority of the VLAN.
-                      returned: always
                       type: int
                       sample: 0
                     vlan_proto:
                       description: Protocol of the VLAN, V(802.1Q) or V(802.1ad).
-                      returned: always
                       type: str
                       sample: 802.1Q
                     spoofchk:
                       description: Whether the card drops frames with another sender address.
-                      returned: always
                       type: bool
                       sample: true
                     trust:
                       description: Whether the VF may do what is reserved for trusted ones, such as to be promiscuous.
-                      returned: always
                       type: bool
                       sample: false
                     link_state:
                       description: Link that the VF sees, V(auto) for the card's, or always V(enable) or V(disable).
-                      returned: always
                       type: str
                       sample: auto
                     min_tx_rate:
                       description: Least guaranteed rate of transmission in Mbit/s, V(0) for none.
-                      returned: always
                       type: int
                       sample: 0
                     max_tx_rate:
                       description: Highest rate of transmission in Mbit/s, V(0) for no limit.
-                      returned: always
                       type: int
                       sample: 0
                     query_rss:
                       description: Whether the VF may read the RSS configuration of the PF.
-                      returned: always
                       type: bool
                       sample: null
                 used_by:
@@ -378,7 +326,6 @@ ansible_facts:
                     - Who holds the VF, V([]) for nobody. Of subset V(usage).
                     - Where any of the places to look at could not be seen, and the others name no holder, it is V(null). Such a VF is no free VF.
                     - A running guest of libvirt is named once, by its network port if it has one.
-                  returned: always
                   type: list
                   elements: dict
                   contains:
@@ -390,29 +337,24 @@ ansible_facts:
                         - V(vfio) for a process that has the VF open through VFIO or UIO and is no guest of libvirt.
                         - V(netns) for another network namespace that the VF's interface was moved to.
                         - V(host) for the host itself, by a bridge, a bond, another device on the VF's interface, or an address of its own.
-                      returned: always
                       type: str
                       sample: libvirt_port
                     name:
                       description:
                         - Name of the guest or owner, of the device, the process, the network namespace or the address.
                         - V(null) for a network namespace that could not be found.
-                      returned: always
                       type: str
                       sample: web1
                     uuid:
                       description: UUID of the guest or owner, V(null) for other kinds.
-                      returned: always
                       type: str
                       sample: 261117d6-aecc-4266-a838-aeb30837632d
                     network:
                       description: Network of libvirt's that handed out the VF.
-                      returned: always
                       type: str
                       sample: passthrough
                     active:
                       description: V(false) for a guest that does not use the VF now, but will when it starts, because its persistent definition names it.
-                      returned: always
                       type: bool
                       sample: true
 """
