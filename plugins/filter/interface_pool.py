@@ -21,7 +21,9 @@ def interface_pool(
     for option, value in (("by", by), ("nameless", nameless)):
         if value not in _CHOICES[option]:
             raise AnsibleFilterError(f"interface_pool: {option} is {value!r}, but must be one of {', '.join(_CHOICES[option])}.")
-    if not isinstance(sriov, dict) or not ("pfs" in sriov or "vfs" in sriov):
+    if pf is not None and not isinstance(pf, str):
+        raise AnsibleFilterError(f"interface_pool: pf is {pf!r}, but must be a name, a PCI address or a MAC address, in quotes.")
+    if not isinstance(sriov, dict) or not ("pfs" in sriov or sriov.keys() >= {"name", "altnames", "pci_address", "vfs"}):
         raise AnsibleFilterError("interface_pool: the input is neither ansible_facts['sriov'] nor one PF of it: run vfpool.sriov.sriov_vf_facts first.")
     try:
         return pool_of(sriov, pf=pf, vfs=vfs, by=by, unused=unused, nameless=nameless)

@@ -22,7 +22,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incompl
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["add_holders", "describe_holder", "link_claims", "without_libvirt"]
+__all__ = ["add_holders", "describe_holder", "link_claims", "without_libvirt", "without_repetition"]
 
 _USED_BY = re.compile(r"vfs\[(.+)\]\.used_by")
 _DEVICES = "bus/pci/devices"
@@ -52,7 +52,7 @@ def add_holders(pfs: list[dict[str, Any]], links: Links | None, sysfs: Sysfs, in
     search.look_at_processes()
     search.look_at_namespaces()
     for vf in vfs:
-        found = _without_repetition(vf.holders, search.made_by_libvirt)
+        found = without_repetition(vf.holders, search.made_by_libvirt)
         vf.facts["used_by"] = found if found or not vf.doubts else None
         for reason in vf.doubts:
             incomplete.note("used_by", vf.pf, reason, vf.facts["index"])
@@ -126,15 +126,17 @@ class _Search:
             self._claim(Claim(address, holder("netns", namespaces.get(address))) for address in moved)
 
 
-def _without_repetition(holders: list[dict[str, Any]], made_by_libvirt: set[str]) -> list[dict[str, Any]]:
+def without_repetition(holders: list[dict[str, Any]], made_by_libvirt: set[str]) -> list[dict[str, Any]]:
     """Each holder once, by the entry that says most: a running guest's port knows the network, its macvtap or process nothing more."""
     ports = {entry["uuid"] for entry in holders if entry["kind"] == "libvirt_port"}
     guest_runs = any(entry["kind"] == "libvirt_domain" and entry["active"] for entry in holders)
+    # A lease may name the VF as it was called before a rename: then its macvtap is all that tells.
+    guest_named = guest_runs or bool(ports)
 
     def repeats(entry: dict[str, Any]) -> bool:
         return (
             (entry["kind"] == "libvirt_domain" and entry["uuid"] in ports)
-            or (entry["kind"] == "macvtap" and entry["name"] in made_by_libvirt)
+            or (entry["kind"] == "macvtap" and entry["name"] in made_by_libvirt and guest_named)
             or (entry["kind"] == "vfio" and guest_runs)
         )
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT, domain_claims, holder, port_claims
-from ansible_collections.vfpool.sriov.plugins.module_utils._holders import describe_holder, link_claims, without_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._holders import describe_holder, link_claims, without_libvirt, without_repetition
 
 DOMAIN = """
 <domain type='qemu' id='1'>
@@ -97,3 +97,13 @@ def test_for_a_plan_a_vf_is_free_when_libvirt_is_not_installed_but_not_when_anyt
     (pf,) = without_libvirt({"pfs": [{"pci_address": "0000:01:00.0", "vfs": vfs}], "incomplete": incomplete})
     assert [vf["used_by"] for vf in pf["vfs"]] == [[], None, [], [holder("netns", "blue")]]
     assert vfs[0]["used_by"] is None
+
+
+def test_the_macvtap_of_a_guest_is_told_where_libvirt_names_the_vf_otherwise() -> None:
+    macvtap = holder("macvtap", "macvtap0")
+    assert without_repetition([macvtap], {"macvtap0"}) == [macvtap]
+
+
+def test_the_macvtap_of_a_guest_is_not_told_beside_the_guest() -> None:
+    port = holder("libvirt_port", "web1", UUID, "n")
+    assert without_repetition([holder("macvtap", "macvtap0"), port], {"macvtap0"}) == [port]

@@ -105,7 +105,12 @@ def test_an_unknown_choice_is_refused_with_the_known_ones(two_cards: Tree, optio
         interface_pool(facts(two_cards), "enp1s0", **{option: value})
 
 
-@pytest.mark.parametrize("wrong", [None, "enp1s0", [], {}, {"enp1s0": {}}])
+def test_a_pf_that_yaml_made_a_number_is_refused(two_cards: Tree) -> None:
+    with pytest.raises(AnsibleFilterError, match="pf is 525400, but must be .* in quotes"):
+        interface_pool(facts(two_cards), 525400)
+
+
+@pytest.mark.parametrize("wrong", [None, "enp1s0", [], {}, {"enp1s0": {}}, {"vfs": []}])
 def test_an_input_that_is_no_facts_names_the_module_that_gathers_them(wrong: object) -> None:
     with pytest.raises(AnsibleFilterError, match="run vfpool.sriov.sriov_vf_facts first"):
         interface_pool(wrong)
