@@ -47,6 +47,8 @@ Host {name}
   StrictHostKeyChecking no
   UserKnownHostsFile /dev/null
   LogLevel ERROR
+  ServerAliveInterval 15
+  ServerAliveCountMax 8
 """
 
 INVENTORY = """\

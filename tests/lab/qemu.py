@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["accelerator", "command", "disk"]
+__all__ = ["accelerator", "command"]
 
 # The rest of the machine has none of its own: no screen, no disk controller, no USB.
 MACHINE = "q35,kernel-irqchip=split,usb=off,vmport=off,smbus=off,sata=off"
@@ -37,8 +37,10 @@ def _pf(number: int) -> list[str]:
     ]
 
 
-def command(acceleration: str, pfs: int, memory: int, online: bool) -> list[str]:
-    """QEMU's arguments for one kind of host, all but its disk. It finds its image in /srv and its own folder in /mnt.
+def command(acceleration: str, disk: str, pfs: int, memory: int, online: bool) -> list[str]:
+    """QEMU's arguments for one kind of host, which finds its image in /srv and its own folder in /mnt.
+
+    All that the host writes on its disk goes into a nameless file that ends with the process.
 
     An ``online`` host reaches what this machine reaches; any other is reached by ssh and reaches nothing.
     ssh listens on a free port of QEMU's choice: ask its monitor.
@@ -49,13 +51,8 @@ def command(acceleration: str, pfs: int, memory: int, online: bool) -> list[str]
         *("-kernel", "/srv/kernel", "-initrd", "/srv/initrd", "-append", KERNEL_ARGUMENTS),
         *("-serial", "file:/mnt/console.log", "-qmp", "unix:/mnt/qmp,server=on,wait=off"),
         *("-device", "intel-iommu,intremap=on,caching-mode=on"),
-        *("-device", "virtio-blk-pci,drive=disk"),
+        *("-drive", f"file={disk},format=raw,if=none,id=disk,cache=unsafe,snapshot=on", "-device", "virtio-blk-pci,drive=disk"),
         *("-netdev", f"user,id=management,hostfwd=tcp:127.0.0.1:0-:22,restrict={'off' if online else 'on'}"),
         *("-device", f"virtio-net-pci,netdev=management,mac={MANAGEMENT_MAC}"),
         *(argument for number in range(1, pfs + 1) for argument in _pf(number)),
     ]
-
-
-def disk(file: str, kept: bool = False) -> list[str]:
-    """The disk. Unless ``kept``, all that the host writes goes into a nameless file that ends with the process."""
-    return ["-drive", f"file={file},format=raw,if=none,id=disk,cache=unsafe,snapshot={'off' if kept else 'on'}"]

@@ -77,7 +77,7 @@ def test_kvm_is_used_only_where_the_processor_offers_it_and_the_device_opens(tmp
 
 def test_a_host_reaches_nothing_unless_it_is_online() -> None:
     def management(online: bool) -> str:
-        line = command("tcg", 2, 1024, online)
+        line = command("tcg", "/srv/full.img", 2, 1024, online)
         return next(word for word in line if word.startswith("user,id=management"))
 
     assert management(online=False).endswith("restrict=on")
