@@ -128,7 +128,10 @@ class Machine:
                 next_word += 5
                 say(f"  {self._last_word()}")
             time.sleep(0.1)
-        subprocess.run(self.ssh(command), check=False, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, timeout=TIMEOUT)
+        try:
+            subprocess.run(self.ssh(command), check=False, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, timeout=TIMEOUT)
+        except subprocess.TimeoutExpired as error:
+            raise LabError(f"{self.name} is up, and had not settled after {TIMEOUT} s: see {LOGS}/{self.name}-console.log") from error
 
     def monitor(self, line: str) -> str:
         """What QEMU's human monitor answers to ``line``."""
