@@ -31,7 +31,13 @@ def _report(step: parts.Step, exit_code: int) -> Tally:
     """What a finished step amounts to: its JUnit reports, or one for the step itself."""
     passed = failed = 0
     for report in sorted(step.reports.glob("**/*.xml")) if step.reports else []:
-        for case in ET.parse(report).iter("testcase"):
+        try:
+            cases = list(ET.parse(report).iter("testcase"))
+        except ET.ParseError as reason:
+            print(f"{report} was not written to its end: {reason}", flush=True)
+            failed += 1
+            continue
+        for case in cases:
             outcome = {result.tag: result.text or "" for result in case}
             if "No tests applicable" in outcome.get("skipped", ""):
                 continue  # ansible-test found no file of that kind
