@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import select
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from ansible_collections.vfpool.sriov.tests.integration.namespaces import CHECKOUT, HERE, PATIENCE, Namespaces
+from ansible_collections.vfpool.sriov.tests.integration.namespaces import CHECKOUT, HERE, PATIENCE, Namespaces, answer
 
 __all__ = ["CHECKOUT", "Host", "network"]
 
@@ -49,9 +48,11 @@ class Host(Namespaces):
         with self.log.open("ab") as log:
             self._libvirtd = self._enter("libvirtd", stdout=log, stderr=log)
         socket = self.root / "run/libvirt/libvirt-sock"
+        deadline = time.monotonic() + PATIENCE
         while not socket.exists():
             if self._libvirtd.poll() is not None:
                 raise RuntimeError(f"libvirtd ended with {self._libvirtd.returncode}:\n{self.log.read_text()[-2000:]}")
+            assert time.monotonic() < deadline, f"libvirtd opened no socket within {PATIENCE} seconds"
             time.sleep(0.005)
 
     def stop_libvirtd(self, number: int = signal.SIGTERM) -> None:
@@ -73,10 +74,11 @@ class Host(Namespaces):
         """Make the daemon reload its configuration, and wait until it did."""
         assert self._libvirtd
         self.virsh("net-list")  # a daemon that is still starting ignores the signal, and answers nothing
-        said = self._reloads()
+        said, deadline = self._reloads(), time.monotonic() + PATIENCE
         self.send(self._libvirtd, signal.SIGHUP)
         while self._reloads() == said or "daemon-reload" in self._threads():
             assert self._libvirtd.poll() is None, "libvirtd ended instead of reloading"
+            assert time.monotonic() < deadline, f"libvirtd did not reload within {PATIENCE} seconds"
 
     def _threads(self) -> list[str]:
         return self.run("sh", "-c", "cat /proc/[0-9]*/task/*/comm", check=False).stdout.splitlines()
@@ -167,13 +169,11 @@ class Host(Namespaces):
     def ansible(self, *command: str) -> list[dict[str, Any]]:
         """Run `ansible …` or `ansible-playbook …` against this host; task, host, status and result of every task come back."""
         runner = self._ansible = self._ansible or self._start_ansible()
-        assert runner.stdin and runner.stdout
+        assert runner.stdin
         print(json.dumps(command), file=runner.stdin, flush=True)
-        if not select.select([runner.stdout], [], [], PATIENCE)[0]:
-            self._ansible.kill()
-        answer = runner.stdout.readline()
-        assert answer, "The runner of Ansible is gone, or had to be ended: see its own words above."
-        results: list[dict[str, Any]] = json.loads(answer)
+        line = answer(runner, runner.kill)
+        assert line, "The runner of Ansible is gone, or had to be ended: see its own words above."
+        results: list[dict[str, Any]] = json.loads(line)
         return results
 
     def _start_ansible(self) -> subprocess.Popen[str]:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +40,7 @@ class Namespaces:
         self.door = ("nsenter", "-t", str(first), "--mount", "--pid", "--net", "--ipc", "--uts", f"--root={self.root}", "--")
 
     def _wait_for_init(self) -> None:
-        assert self._init.stdout
-        if self._init.stdout.readline() != "ready\n":
+        if answer(self._init, self._init.kill) != "ready\n":
             self._init.communicate()
             raise RuntimeError("The namespaces could not be made: see the lines above; root is needed.")
 
@@ -90,6 +91,14 @@ class Namespaces:
         command = _child(process)
         if command:
             os.kill(command, number)
+
+
+def answer(process: subprocess.Popen[str], end: Callable[[], object]) -> str:
+    """The next line that a process prints, one for each request; nothing if it is gone, or gave none in time and `end` ended it."""
+    assert process.stdout
+    if not select.select([process.stdout], [], [], PATIENCE)[0]:
+        end()
+    return process.stdout.readline()
 
 
 def _child(process: subprocess.Popen[Any]) -> int | None:

@@ -12,12 +12,15 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import traceback
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ansible_collections.vfpool.sriov.tests.integration.namespaces import answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,12 +39,15 @@ class Warm:
     """Runs modules and libvirt clients on a test host."""
 
     def __init__(self, host: Host) -> None:
+        self._host = host
         self._process = host.start(*PYTHON, __file__, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def _ask(self, kind: str, name: str, arguments: dict[str, Any]) -> Any:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
         print(json.dumps([kind, name, arguments]), file=self._process.stdin, flush=True)
-        return json.loads(self._process.stdout.readline())
+        line = answer(self._process, lambda: self._host.send(self._process, signal.SIGKILL))
+        assert line, "The Python that runs modules is gone, or had to be ended: see its own words above."
+        return json.loads(line)
 
     def attempt(self, module_name: str, /, **arguments: Any) -> dict[str, Any] | None:
         """The result of a module, failed or not; None when it was killed."""

@@ -27,12 +27,13 @@ ON_HOSTS = ("plugins/modules", "plugins/module_utils")
 
 @dataclass
 class Step:
-    """One command that passes or fails, or, where it writes JUnit files into ``reports``, many tests."""
+    """One command that passes or fails, or, where it writes JUnit files into ``reports``, many tests; with a ``word`` that chooses, maybe none."""
 
     title: str
     command: list[str | Path]
     directory: Path = ROOT
     reports: Path | None = None
+    word: str = ""
     root: bool = False
     packages: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
@@ -68,7 +69,7 @@ def _pytest(title: str, folder: str, word: str, python: str | Path = sys.executa
     command: list[str | Path] = [python, "-m", "pytest", f"--junit-xml={reports / 'pytest.xml'}", folder]
     # Synthetic sysfs trees are thousands of small files, too many for a disk that others use.
     environment = {"TMPDIR": "/dev/shm", "HYPOTHESIS_STORAGE_DIRECTORY": str(CACHE / "hypothesis")}
-    return Step(title, [*command, *(["-k", word] if word else [])], reports=reports, environment=environment)
+    return Step(title, [*command, *(["-k", word] if word else [])], reports=reports, word=word, environment=environment)
 
 
 def _units(word: str) -> list[Step]:
