@@ -18,7 +18,7 @@ __all__: list[str] = []
 BUILT = staging.ROOT / ".cache/archive"
 GENERATED = {"MANIFEST.json", "FILES.json"}
 # Whatever else lies at the top of the checkout serves its development and stays out.
-BELONGS = {"CHANGELOG.md", "CHANGELOG.rst", "LICENSES", "README.md", "REUSE.toml", "changelogs", "docs", "meta", "plugins", "roles"}
+BELONGS = {"CHANGELOG.md", "LICENSES", "README.md", "REUSE.toml", "changelogs", "docs", "meta", "plugins", "roles"}
 # galaxy-importer passes over these with a warning; for us they are failures.
 COMPLAINTS = ("WARNING", "ERROR")
 
