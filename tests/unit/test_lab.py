@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.vfpool.sriov.tests.lab.image import recipe_digest
-from ansible_collections.vfpool.sriov.tests.lab.mirror import choose
+from ansible_collections.vfpool.sriov.tests.lab.mirror import choose, resolve
 from ansible_collections.vfpool.sriov.tests.lab.progress import LabError
 from ansible_collections.vfpool.sriov.tests.lab.qemu import accelerator, command
 
@@ -38,6 +38,23 @@ def test_sources_that_say_stable_name_the_mirror_too() -> None:
 def test_without_a_mirror_the_message_says_what_to_add() -> None:
     with pytest.raises(LabError, match="no Debian mirror for bookworm: add one with the component main"):
         choose(["bookworm-updates main http://one.example/debian/", "./  http://flat.example/"], "bookworm")
+
+
+def test_a_mirror_is_its_own_address() -> None:
+    assert resolve("http://one.example/debian/") == "http://one.example/debian/"
+
+
+@pytest.mark.parametrize("slashes", ["", "//"])
+def test_of_a_list_of_mirrors_the_first_one_is_taken(tmp_path: Path, slashes: str) -> None:
+    mirrors = tmp_path / "debian.list"
+    mirrors.write_text("# nearest first\n\nhttp://one.example/debian\tpriority:1\nhttp://two.example/debian\n")
+    assert resolve(f"mirror+file:{slashes}{mirrors}/") == "http://one.example/debian"
+
+
+def test_a_list_without_mirrors_is_named(tmp_path: Path) -> None:
+    (tmp_path / "debian.list").write_text("\n")
+    with pytest.raises(LabError, match=f"takes its mirror from {tmp_path}/debian.list, and that names none"):
+        resolve(f"mirror+file:{tmp_path}/debian.list/")
 
 
 def _recipe(folder: Path) -> Path:
