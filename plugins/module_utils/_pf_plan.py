@@ -23,12 +23,15 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._vf_wish import wante
 
 __all__ = ["PfPlan", "wanted_num_vfs"]
 
+_REBIND = "change their drivers or vectors"
+
 
 class PfPlan:
     """The steps for one PF, with whom they affect and what they change. Making it writes nothing.
 
     ``wish`` holds what the user declared, under the names of the module's options; what is None stays as it is.
-    ``unknown_use`` says why it is not known who uses some of the VFs; ``dependents`` finds the networks that hand them out;
+    ``look_again`` reads the PF with its holders anew, right before a VF is taken from them: a guest may have started meanwhile.
+    It gives what ``pf`` and ``unknown_use`` are, which says why it is not known who uses some of the VFs. ``dependents`` finds the networks that hand them out;
     ``root`` is where the host's files lie.
     ``edited`` names the files for the next boot that someone changed by hand.
     Raises SriovError for a wish that this PF cannot fulfil, and for one that would take a VF from its holder.
@@ -40,6 +43,7 @@ class PfPlan:
         wish: dict[str, Any],
         kernel: PfKernel,
         drivers: VfDrivers,
+        look_again: Callable[[], tuple[dict[str, Any], list[str]]],
         unknown_use: Iterable[str] = (),
         dependents: Callable[[dict[str, Any]], list[dict[str, Any]]] = dependent_networks,
         root: str = "/",
@@ -49,6 +53,7 @@ class PfPlan:
         self.before: dict[str, Any] = {}
         self.after: dict[str, Any] = {}
         self._pf, self._wish, self._kernel, self._drivers, self._dependents = pf, wish, kernel, drivers, dependents
+        self._look_again = look_again
         self._name = describe_pf(pf)
         self._require_interface()
         self.num_vfs = wanted_num_vfs(wish["num_vfs"], pf)
@@ -75,13 +80,13 @@ class PfPlan:
             self._plan_eswitch_mode(self._wish["eswitch_mode"])
         self._plan_interface("mtu", self._pf["mtu"], self._wish["mtu"])
         if self.remakes_vfs and count:
-            kernel = self._kernel
-            self.plan.add(f"make {count} VFs on {self._name}", partial(kernel.make_vfs, count), partial(kernel.put_vfs_back, 0))
+            make, undo = partial(self._kernel.make_vfs, count), partial(self._kernel.put_vfs_back, 0)
+            self.plan.add(f"make {count} VFs on {self._name}", make, undo, partial(self._check, "destroy the VFs that are there now"))
         if self._wish["link"] is not None:
             self._plan_interface("link", "up" if self._kernel.is_up() else "down", self._wish["link"])
         if not self.remakes_vfs:
-            self._guard(vfs.loses_driver(), "change their drivers or vectors", unknown_use)
-        vfs.add_steps(self.plan, self.remakes_vfs)
+            self._guard(vfs.loses_driver(), _REBIND, unknown_use)
+        vfs.add_steps(self.plan, self.remakes_vfs, partial(self._check, _REBIND))
         before, after = vfs.diff(self.remakes_vfs)
         if before or after:
             self.before["vfs"], self.after["vfs"] = before, after
@@ -108,10 +113,20 @@ class PfPlan:
 
     def _guard(self, lost: list[int], change: str, unknown_use: list[str]) -> None:
         """Stop here if the plan would take one of the VFs from someone who may keep it."""
-        if self._wish["on_in_use"] == "fail":
-            refuse_if_in_use(self._pf, lost, change, unknown_use)
-        refuse_if_open(self._pf, lost)
+        self._refuse(self._pf, lost, change, unknown_use)
         self.affected = affected(self._pf, lost)
+
+    def _refuse(self, pf: dict[str, Any], lost: list[int], change: str, unknown_use: list[str]) -> None:
+        if self._wish["on_in_use"] == "fail":
+            refuse_if_in_use(pf, lost, change, unknown_use)
+        refuse_if_open(pf, lost)
+
+    def _check(self, change: str, lost: list[int] | None = None) -> None:
+        """What ``_guard`` does, on what is so now; without ``lost``, for every VF that there is now."""
+        pf, unknown_use = self._look_again()
+        taken = [vf["index"] for vf in pf["vfs"]] if lost is None else lost
+        self._refuse(pf, taken, change, unknown_use)
+        self.affected += [entry for entry in affected(pf, taken) if entry not in self.affected]
 
     def _plan_destruction(self, now: int, count: int, unknown_use: list[str]) -> None:
         change = f"change the number of VFs from {now} to {count}" if now != count else f"change eswitch_mode to {self._wish['eswitch_mode']}"
@@ -124,7 +139,7 @@ class PfPlan:
                 self._kernel.set_attributes(kept)
                 self._drivers.bind_each(drivers_to_keep(self._pf, now))
 
-        self.plan.add(f"destroy VF {format_ranges(range(now))} of {self._name}", self._kernel.destroy_vfs, bring_back)
+        self.plan.add(f"destroy VF {format_ranges(range(now))} of {self._name}", self._kernel.destroy_vfs, bring_back, partial(self._check, change))
 
     def _plan_drivers_autoprobe(self, wanted: bool | None) -> None:
         now = self._pf["drivers_autoprobe"]

@@ -20,11 +20,15 @@ class Step(NamedTuple):
 
     ``undo`` is called when ``do`` itself failed (perhaps half-way) or when a later step did, so it must cope with a
     ``do`` that has done only part of its work. ``None`` means that there is nothing to put back.
+
+    ``check`` is asked right before each of them, and raises SriovError when it may not be: what the plan was made from
+    may have changed since.
     """
 
     name: str
     do: Callable[[], object]
     undo: Callable[[], object] | None
+    check: Callable[[], object] | None = None
 
 
 class Plan:
@@ -33,9 +37,9 @@ class Plan:
     def __init__(self) -> None:
         self.steps: list[Step] = []
 
-    def add(self, name: str, do: Callable[[], object], undo: Callable[[], object] | None = None) -> None:
+    def add(self, name: str, do: Callable[[], object], undo: Callable[[], object] | None = None, check: Callable[[], object] | None = None) -> None:
         """Append a step; ``name`` is what the user reads, such as ``"set the number of VFs of enp1s0 from 0 to 4"``."""
-        self.steps.append(Step(name, do, undo))
+        self.steps.append(Step(name, do, undo, check))
 
     @property
     def actions(self) -> list[str]:
@@ -51,11 +55,15 @@ class Plan:
         A ``SriovError`` comes out with what was undone, and what could not be, added to its message. Anything else,
         a termination signal turned into an exception included, is undone in the same way and raised as it is.
         """
-        for position, step in enumerate(self.steps):
+        begun: list[Step] = []
+        for step in self.steps:
             try:
+                if step.check is not None:
+                    step.check()
+                begun.append(step)
                 step.do()
             except BaseException as error:
-                outcome = _undo(self.steps[position::-1])
+                outcome = _undo(begun[::-1])
                 if isinstance(error, SriovError):
                     raise SriovError(str(error) + outcome, **error.result) from error
                 raise
@@ -68,6 +76,8 @@ def _undo(steps: list[Step]) -> str:
         if step.undo is None:
             continue
         try:
+            if step.check is not None:
+                step.check()
             step.undo()
             undone.append(step.name)
         except Exception as error:  # noqa: BLE001  # the remaining steps must still be put back

@@ -77,16 +77,18 @@ class VfPlan:
         """The VFs that lose their present driver, if only for a moment, when no VF is made anew."""
         return sorted({*self._new_vectors(remade=False), *self._new_drivers(remade=False)})
 
-    def add_steps(self, plan: Plan, remade: bool) -> None:
+    def add_steps(self, plan: Plan, remade: bool, check: Callable[[list[int]], object]) -> None:
+        """``check`` raises SriovError when someone holds one of the VFs; also one that was made anew may have found a guest."""
         self._add_attributes(plan, remade)
         for index, vectors in self._new_vectors(remade).items():
             old = None if remade else self._now[index]["msix_count"]
             set_to = partial(self._drivers.set_msix_count, index)
-            plan.add(f"set msix_count of VF {index} of {self._name} to {vectors}", partial(set_to, vectors), old and partial(set_to, old))
+            words = f"set msix_count of VF {index} of {self._name} to {vectors}"
+            plan.add(words, partial(set_to, vectors), old and partial(set_to, old), partial(check, [index]))
         for driver, indices in _grouped(self._new_drivers(remade)):
             words = "take VF {} of {} from its driver" if driver == "none" else "bind VF {} of {} to " + driver
             undo = None if remade else partial(self._bind_back, indices)
-            plan.add(words.format(format_ranges(indices), self._name), partial(self._drivers.bind, indices, driver), undo)
+            plan.add(words.format(format_ranges(indices), self._name), partial(self._drivers.bind, indices, driver), undo, partial(check, indices))
 
     def _add_attributes(self, plan: Plan, remade: bool) -> None:
         if not remade:

@@ -230,6 +230,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
+from ansible_collections.vfpool.sriov.plugins.module_utils._holders import without_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import require, respawn_where
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_diff import as_diff
@@ -278,7 +279,7 @@ def main() -> None:
     respawn_where("pyudev", "libvirt")
     try:
         require("pyudev")
-        result = bring_about(module)
+        result = bring_about(module, Sysfs())
     except SriovError as error:
         module.fail_json(msg=str(error), **error.result)
     module.exit_json(**result)
@@ -289,22 +290,31 @@ def interrupt(number: int, _frame: object) -> None:
     raise SriovError(f"The run was ended by {signal.Signals(number).name}: run it again.")
 
 
-def bring_about(module: AnsibleModule) -> dict[str, Any]:
+def for_plan(sriov: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The PF of the facts for a plan that may take VFs, and why it is not known who uses some of them."""
+    return without_libvirt(sriov)[0], [entry["reason"] for entry in sriov["incomplete"] if entry["part"].endswith("used_by")]
+
+
+def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict[str, Any]:
     """Plan, and outside check mode apply; the lock is held from the reading of the plan's ground to its last step."""
     # The kernel's words are looked for in what ip says, so it has to say them in English.
     module.run_command_environ_update = {"LC_ALL": "C"}
     run, timeout = partial(module.run_command, handle_exceptions=False), module.params["timeout"]
-    everything = frozenset(("min", "config", "usage"))
-    address = gather([module.params["pf"]], frozenset(("min",)), run)["pfs"][0]["pci_address"]
+    everything, usage = frozenset(("min", "config", "usage")), frozenset(("min", "usage"))
+    address = gather([module.params["pf"]], frozenset(("min",)), run, sysfs)["pfs"][0]["pci_address"]
+
+    def look_again() -> tuple[dict[str, Any], list[str]]:
+        return for_plan(gather([address], usage, run, sysfs))
+
     with locked("PF", address, timeout, check=module.check_mode):
-        sriov = gather([address], everything, run)
+        sriov = gather([address], everything, run, sysfs)
         pf = sriov["pfs"][0]
-        unknown_use = [entry["reason"] for entry in sriov["incomplete"] if entry["part"].endswith("used_by")]
-        sysfs = Sysfs()
-        wish = PfPlan(pf, module.params, PfKernel(pf, run, timeout, sysfs), VfDrivers(pf, run, timeout, sysfs), unknown_use)
+        now, unknown_use = for_plan(sriov)
+        kernel, drivers = PfKernel(now, run, timeout, sysfs), VfDrivers(now, run, timeout, sysfs)
+        wish = PfPlan(now, module.params, kernel, drivers, look_again, unknown_use)
         if not module.check_mode and wish.plan.changed:
             wish.plan.apply()
-            pf = gather([address], everything, run)["pfs"][0]
+            pf = gather([address], everything, run, sysfs)["pfs"][0]
     for path in wish.edited:
         module.warn(f"{path} was changed by hand since this collection wrote it, and is written anew.")
     diff = as_diff(describe_pf(pf), wish.before, wish.after)

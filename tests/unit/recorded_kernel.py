@@ -38,6 +38,7 @@ class RecordedKernel:
         self.refusals: dict[str, Any] = {}
         self.before_write: dict[str, Callable[[], object]] = {}
         self.makes = total
+        self.used_by: dict[int, list[dict[str, Any]]] = {}
         self.silent: set[int] = set()
         self.log: list[str] = []
         self._at_work = False  # the tree writes its files with the same system call
@@ -46,10 +47,10 @@ class RecordedKernel:
         monkeypatch.setitem(sys.modules, "pyudev", self._pyudev())
 
     def read(self) -> dict[str, Any]:
-        """The PF as the facts have it, with every VF free."""
+        """The PF as the facts have it, with every VF free that ``used_by`` names no holder of."""
         (pf,) = gather(None, frozenset(("min", "config")), self.run, self.sysfs)["pfs"]
         for vf in pf["vfs"]:
-            vf["used_by"] = []
+            vf["used_by"] = self.used_by.get(vf["index"], [])
         return pf
 
     def run(self, command: list[str], data: str = "") -> tuple[int, str, str]:

@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ansible_collections.vfpool.sriov.plugins.module_utils import _guests
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_diff import as_diff
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_plan import PfPlan
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers
+from ansible_collections.vfpool.sriov.plugins.modules.sriov_pf import bring_about
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
 from ansible_collections.vfpool.sriov.tests.unit.recorded_kernel import RecordedKernel
 
@@ -31,7 +35,8 @@ def plan(kernel: RecordedKernel, pf: dict[str, Any] | None = None, **wish: Any) 
     pf = pf or kernel.read()
     wish = {**nothing, "pf": "enp1s0", "on_in_use": "fail", "persist": False, "timeout": 0, **wish}
     drivers = VfDrivers(pf, kernel.run, 0, kernel.sysfs)
-    return PfPlan(pf, wish, PfKernel(pf, kernel.run, 0, kernel.sysfs), drivers, dependents=lambda _pf: [], root=f"{kernel.tree.root.parent}/")
+    of_kernel = PfKernel(pf, kernel.run, 0, kernel.sysfs)
+    return PfPlan(pf, wish, of_kernel, drivers, lambda: (kernel.read(), []), dependents=lambda _pf: [], root=f"{kernel.tree.root.parent}/")
 
 
 def refusal(kernel: RecordedKernel, pf: dict[str, Any] | None = None, **wish: Any) -> str:
@@ -131,6 +136,68 @@ def test_holders_are_left_in_peace_when_the_number_stays(kernel: RecordedKernel)
     pf = kernel.read()
     pf["vfs"][0]["used_by"] = [GUEST]
     assert plan(kernel, pf, num_vfs="3", link="down").affected == []
+
+
+def test_a_guest_that_starts_after_the_plan_was_made_keeps_its_vf(kernel: RecordedKernel) -> None:
+    wish = plan(kernel, num_vfs="4", drivers_autoprobe=False)
+    kernel.used_by[1] = [GUEST]
+    with pytest.raises(SriovError) as caught:
+        wish.plan.apply()
+    assert str(caught.value) == (
+        "To change the number of VFs from 3 to 4 takes VF 0-2 of enp1s0 (0000:01:00.0) away, but VF 1 is held by guest web1 (network fast): "
+        "free them first, or say on_in_use: force. Undone: switch drivers_autoprobe of enp1s0 (0000:01:00.0) off."
+    )
+    assert caught.value.result == {"affected": [{"vf": 1, **GUEST}]}
+    assert kernel.log == ["sriov_drivers_autoprobe=0", "sriov_drivers_autoprobe=1"]
+
+
+def test_a_guest_that_starts_after_the_plan_was_made_keeps_its_driver(kernel: RecordedKernel) -> None:
+    wish = plan(kernel, vfs=[{"index": "0-1", "driver": "none"}])
+    kernel.used_by[1] = [GUEST]
+    with pytest.raises(SriovError, match="To change their drivers or vectors takes VF 0-1 of .* away, but VF 1 is held by guest web1"):
+        wish.plan.apply()
+    assert not (kernel.pf.vf(0).folder / "driver_override").exists()
+
+
+def test_force_takes_a_vf_from_a_guest_that_starts_late_and_says_so_unless_it_is_open_by_vfio(kernel: RecordedKernel) -> None:
+    wish = plan(kernel, num_vfs="0", on_in_use="force")
+    kernel.used_by[1] = [GUEST]
+    wish.plan.apply()
+    assert (kernel.read()["num_vfs"], wish.affected) == (0, [{"vf": 1, **GUEST}])
+    plan(kernel, num_vfs="3").plan.apply()
+    wish = plan(kernel, num_vfs="0", on_in_use="force")
+    kernel.pf.vf(1).bound_to("vfio-pci")
+    with pytest.raises(SriovError, match="VF 1 of .* is open in guest web1"):
+        wish.plan.apply()
+    assert kernel.read()["num_vfs"] == 3
+
+
+def test_the_undo_leaves_new_vfs_to_a_guest_that_has_one_already(kernel: RecordedKernel) -> None:
+    kernel.refusals["ip link set dev enp1s0 down"] = "RTNETLINK answers: Device or resource busy\n"
+    plan(kernel, num_vfs="0").plan.apply()
+    wish = plan(kernel, num_vfs="4", link="down")
+    kernel.used_by[3] = [GUEST]
+    with pytest.raises(SriovError, match=r"Could not be undone: make 4 VFs on .*VF 3 is held by guest web1"):
+        wish.plan.apply()
+    assert kernel.read()["num_vfs"] == 4
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_without_libvirt_no_guest_of_its_holds_a_vf(kernel: RecordedKernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, running: bool) -> None:
+    for path in ("_EVERYTHING", "_GUESTS", "_NETWORKS"):
+        monkeypatch.setattr(_guests, path, str(tmp_path / "socket"))
+    monkeypatch.setattr(_guests, "_DAEMONS", (str(tmp_path),) if running else ())
+    params = {"pf": "enp1s0", "vfs": [{"index": "0", "driver": "none"}], "on_in_use": "fail", "persist": False, "timeout": 0}
+    module = SimpleNamespace(
+        params={**dict.fromkeys(("num_vfs", "drivers_autoprobe", "link", "mtu", "eswitch_mode")), **params},
+        check_mode=True,
+        run_command=lambda command, handle_exceptions: kernel.run(command),
+    )
+    if running:
+        with pytest.raises(SriovError, match="whether VF 0 is in use is not known"):
+            bring_about(module, kernel.sysfs)
+    else:
+        assert bring_about(module, kernel.sysfs)["actions"] == ["take VF 0 of enp1s0 (0000:01:00.0) from its driver"]
 
 
 @pytest.mark.parametrize(
