@@ -18,7 +18,7 @@ from pathlib import Path
 from .mirror import mirror
 from .progress import LabError, say
 
-__all__ = ["CACHE", "FLAVOURS", "HOUSE", "SUITES", "alone", "image", "recipe_digest"]
+__all__ = ["CACHE", "FLAVOURS", "HOUSE", "SUITES", "alone", "image", "recipe_digest", "remove_older"]
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 RECIPE = Path(__file__).with_name("recipe")
@@ -70,6 +70,26 @@ def _build(suite: str, folder: Path) -> None:
         raise LabError(f"building the {suite} image failed: {log_path} tells why")
 
 
+def _used(folder: Path) -> bool:
+    """Whether a process runs from the image or has something of it mounted: QEMU does both, and the hosts that are namespaces."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if folder.name in os.readlink(process / "root") or folder.name in (process / "mountinfo").read_text():
+                return True
+        except OSError:
+            continue  # gone while we looked
+    return False
+
+
+def remove_older(folder: Path) -> None:
+    """Remove the images that earlier recipes made of the same release, unless a host still runs from them."""
+    suite = folder.name.partition("-")[0]
+    for older in folder.parent.glob(f"{suite}-*"):
+        if older != folder and not _used(older):
+            # Under its own name, half an image would pass for a whole one.
+            shutil.rmtree(older.rename(folder.parent / f"{suite}.unfinished"))
+
+
 def image(suite: str) -> Path:
     """The folder with the disks, kernel and key of ``suite``, made first if the recipe has changed."""
     if os.geteuid() != 0:
@@ -82,11 +102,12 @@ def image(suite: str) -> Path:
     with alone(IMAGES / f"{suite}.lock"):
         if folder.exists():
             return folder
-        # What an interrupted build left behind, or a recipe that is no longer.
+        # What an interrupted build or removal left behind.
         unfinished = IMAGES / f"{suite}.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
         _build(suite, unfinished)
         unfinished.rename(folder)
         say(f"the {suite} image is ready")
+        remove_older(folder)
     return folder

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.vfpool.sriov.tests.lab.image import recipe_digest
+from ansible_collections.vfpool.sriov.tests.lab.image import recipe_digest, remove_older
 from ansible_collections.vfpool.sriov.tests.lab.mirror import choose, resolve
 from ansible_collections.vfpool.sriov.tests.lab.progress import LabError
 from ansible_collections.vfpool.sriov.tests.lab.qemu import accelerator, command
@@ -82,6 +82,14 @@ def test_any_change_of_the_recipe_asks_for_a_new_image(tmp_path: Path) -> None:
     (recipe / "rootfs/hostname").rename(recipe / "rootfs/hosts")
     seen.add(recipe_digest(recipe, "trixie"))
     assert len(seen) == 4
+
+
+def test_a_new_image_replaces_the_older_ones_of_its_release_alone(tmp_path: Path) -> None:
+    for name in ("trixie-000000000001", "trixie-000000000002", "trixie-000000000003", "bookworm-000000000001"):
+        (tmp_path / name / "root").mkdir(parents=True)
+    (tmp_path / "trixie.lock").touch()
+    remove_older(tmp_path / "trixie-000000000002")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bookworm-000000000001", "trixie-000000000002", "trixie.lock"]
 
 
 def test_kvm_is_used_only_where_the_processor_offers_it_and_the_device_opens(tmp_path: Path) -> None:
