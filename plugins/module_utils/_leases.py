@@ -19,7 +19,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import m
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["describe_lease", "holders", "member_of", "parse_port", "put_back", "read_leases", "settled_leases"]
+__all__ = ["describe_lease", "holders", "leases_within", "member_of", "parse_port", "put_back", "read_leases", "settled_leases"]
 
 # Seconds for which a lease is offered back while another client has its member. Such a client was given the member while
 # the ledger was empty, finds the device busy, and lets go.
@@ -61,6 +61,11 @@ def describe_lease(lease: dict[str, Any]) -> str:
 def holders(leases: Iterable[dict[str, Any]]) -> str:
     """Who holds what, in words."""
     return ", ".join(map(describe_lease, leases))
+
+
+def leases_within(leases: list[dict[str, Any]], members: list[str] | None) -> list[dict[str, Any]]:
+    """Those of ``leases`` whose member is one of ``members``; all, where it is not known (None) which there are."""
+    return leases if members is None else [lease for lease in leases if member_of(lease) in members]
 
 
 def read_leases(network: Any, known: Iterable[dict[str, Any]] = ()) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, read_leases
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, leases_within, member_of, read_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import same_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, why_stale
@@ -29,10 +29,15 @@ _TITLES_SINCE = 9007000  # libvirt 9.7.0: networks have a title and a descriptio
 
 
 class NetworkPlanner:
-    """Plans for one network. ``current`` is what ``read_network`` says of it, None where there is none."""
+    """Plans for one network. ``current`` is what ``read_network`` says of it, None where there is none.
 
-    def __init__(self, connected: Any, current: dict[str, Any] | None, options: dict[str, Any], journal: Journal) -> None:
-        self.connected, self.current, self.options, self.journal = connected, current, options, journal
+    ``forgotten`` are leases that running guests hold and libvirt's ledger lacks: wherever their members come into the pool, they are entered.
+    """
+
+    def __init__(
+        self, connected: Any, current: dict[str, Any] | None, options: dict[str, Any], journal: Journal, forgotten: list[dict[str, Any]]
+    ) -> None:
+        self.connected, self.current, self.options, self.journal, self.forgotten = connected, current, options, journal, forgotten
         self.name: str = options["name"]
         self.leases: list[dict[str, Any]] = current["leases"] if current else []
         self.active = bool(current and current["active"])
@@ -40,12 +45,15 @@ class NetworkPlanner:
         self.plan = Plan()
         self.warnings: list[str] = []
 
-    def absent(self) -> Plan:
+    def absent(self, pfs: list[dict[str, Any]] | None) -> Plan:
         """Leave no network of that name."""
         if self.current is None:
             return self.plan
         if self.active:
             self._stop()
+        else:
+            held = leases_within(self.forgotten, expected_members(pool_of(parse_network(self.current["xml_inactive"])), pfs))
+            self._check_unused(held)
         if self.current["persistent"]:
             if self.current["autostart"]:
                 self._autostart(False)
@@ -62,14 +70,26 @@ class NetworkPlanner:
             self._change_definition(wanted)
         if bool(self.current and self.current["autostart"]) != self.options["autostart"]:
             self._autostart(self.options["autostart"])
+        expected = expected_members(pool_of(wanted), pfs)
+        self._check_renamed(expected, pfs)
         # Last: nothing can fail after a lease was touched.
         if self.options["active"] and self.current is not None and self.active:
-            self._refresh(self.current["xml"], wanted, expected_members(pool_of(wanted), pfs))
+            self._refresh(self.current["xml"], wanted, expected)
         elif self.options["active"]:
-            self._start()
+            self._start(leases_within(self.forgotten, expected))
         elif self.active:
             self._stop()
         return self.plan
+
+    def _check_renamed(self, expected: list[str] | None, pfs: list[dict[str, Any]] | None) -> None:
+        """A guest keeps a VF that is in no pool of this network. If the pool has it under its other name, it would be handed out again."""
+        outside = [lease for lease in self.forgotten if lease not in leases_within(self.forgotten, expected)]
+        if outside:
+            self.warnings.append(f"Guests that run hold what is not in the pool of the network {self.name} ({holders(outside)}): it is free when they stop.")
+        other = {vf[one]: vf[two] for pf in pfs or [] for vf in pf["vfs"] for one, two in (("name", "pci_address"), ("pci_address", "name"))}
+        twice = [lease for lease in outside if other.get(member_of(lease)) in (expected or [])]
+        if twice and self.options["active"] and not self.active and not self.force:
+            raise SriovError(f"The network {self.name} would hand out VFs that guests hold ({holders(twice)}): stop them first, or set on_in_use=force.")
 
     def _check_version(self, wanted: Element) -> None:
         titles = [tag for tag in ("title", "description") if wanted.find(tag) is not None]
@@ -127,11 +147,12 @@ class NetworkPlanner:
                 f"The network {self.name} is to change ({'; '.join(stale)}), but its new pool lacks what guests hold ({holders(lost)}): "
                 "stop them first, or take the VFs from them with on_in_use=force."
             )
-        kept = [lease for lease in self.leases if lease not in lost]
+        forgotten = leases_within(self.forgotten, expected)
+        kept = [lease for lease in self.leases if lease not in lost] + forgotten
         leases = (f", keeping {len(kept)} leases" if kept else "") + (f", taking away {holders(lost)}" if lost else "")
         self.plan.add(
             f"rebuild the live network {self.name}{leases}: {'; '.join(stale)}",
-            lambda: rebuild(self._network(), self.journal, self.leases, loses, self.force),
+            lambda: rebuild(self._network(), self.journal, self.leases, loses, self.force, forgotten),
             self._undo_rebuild,
         )
 
@@ -150,9 +171,7 @@ class NetworkPlanner:
             network = self._network()
             restore(network, self.journal, interrupted(record, read_network(network)))
 
-    def _start(self) -> None:
-        forgotten = self.current["forgotten"] if self.current else []
-
+    def _start(self, forgotten: list[dict[str, Any]]) -> None:
         def start() -> None:
             self._call("create", f"start the network {self.name}")
             enter(self.connected, self.name, forgotten)
@@ -165,11 +184,14 @@ class NetworkPlanner:
         if network.isActive():
             self._stop_unused(network)
 
-    def _stop(self) -> None:
-        if self.leases and not self.force:
+    def _check_unused(self, leases: list[dict[str, Any]]) -> None:
+        if leases and not self.force:
             raise SriovError(
-                f"Guests hold VFs of the network {self.name} ({holders(self.leases)}): stop them first, or take the VFs from them with on_in_use=force."
+                f"Guests hold VFs of the network {self.name} ({holders(leases)}): stop them first, or take the VFs from them with on_in_use=force."
             )
+
+    def _stop(self) -> None:
+        self._check_unused(self.leases)
         doing = f"stop the network {self.name}"
         taken = f", taking away {holders(self.leases)}" if self.leases else ""
         stop: Callable[[], object] = (lambda: self._call("destroy", doing)) if self.force else (lambda: self._stop_unused(self._network()))

@@ -66,28 +66,30 @@ class _Run:
 
     def converge(self, pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> dict[str, Any]:
         found = self._read()
-        recovery = plan_recovery(self.connected, found, self.journal)
+        recovery = plan_recovery(self.connected, self.name, found, self.journal, pfs)
         if not self.check:
-            recovery.apply()
+            recovery.plan.apply()
             self.journal.remove()
         before = found
-        if recovery.changed and found is not None:
-            before = as_recovered(found, pfs) if self.check else self._read(forgotten=[])
-        plan, after_xml = self._plan(before, pool, pfs)
+        if recovery.plan.changed and found is not None:
+            before = as_recovered(found, recovery.restored, pfs) if self.check else self._read()
+        plan, after_xml = self._plan(before, recovery.forgotten, pool, pfs)
         if not self.check:
             plan.apply()
         after = self._read() if plan.changed and not self.check else before
         return {
-            "changed": recovery.changed or plan.changed,
-            "actions": recovery.actions + plan.actions,
+            "changed": recovery.plan.changed or plan.changed,
+            "actions": recovery.plan.actions + plan.actions,
             "diff": {"before": network_text(parse_network(before["xml_inactive"])) if before else "", "after": after_xml},
             "network": report(after, pfs) if after else None,
         }
 
-    def _plan(self, before: dict[str, Any] | None, pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> tuple[Plan, str]:
-        planner = NetworkPlanner(self.connected, before, self.options, self.journal)
+    def _plan(
+        self, before: dict[str, Any] | None, forgotten: list[dict[str, Any]], pool: dict[str, Any], pfs: list[dict[str, Any]] | None
+    ) -> tuple[Plan, str]:
+        planner = NetworkPlanner(self.connected, before, self.options, self.journal, forgotten)
         if self.options["state"] == "absent":
-            return planner.absent(), ""
+            return planner.absent(pfs), ""
         wanted = definition(self.options, pool, before["xml_inactive"] if before else None)
         self._check_overlap(wanted, pfs)
         plan = planner.present(wanted, pfs)
@@ -107,9 +109,9 @@ class _Run:
             raise SriovError(f"{message}. Leave them out of one pool (vfs chooses VFs of a PF), or set overlap=warn.")
         self.warn(f"{message}.")
 
-    def _read(self, **more: Any) -> dict[str, Any] | None:
+    def _read(self) -> dict[str, Any] | None:
         network = find_network(self.connected, self.name)
-        return None if network is None else {**read_network(network), **more}
+        return None if network is None else read_network(network)
 
 
 def _pool(options: dict[str, Any], run: Run, sysfs: Sysfs) -> tuple[dict[str, Any], list[str]]:

@@ -56,12 +56,14 @@ class _Port:
 
     def converge(self) -> dict[str, Any]:
         network = self._network()
-        recovery = plan_recovery(self.connected, read_network(network), self.journal)
+        recovery = plan_recovery(self.connected, self.name, read_network(network), self.journal, None)
         if not self.check:
-            recovery.apply()
+            recovery.plan.apply()
             self.journal.remove()
         with said_by_libvirt(f"tell the leases of the network {self.name}"):
             self.leases = read_leases(network) if network.isActive() else []
+        if self.check:
+            self.leases += recovery.restored
         before = found = self._find()
         if self.options["state"] == "absent":
             if found is not None:
@@ -75,8 +77,8 @@ class _Port:
             found = self._find() if self.plan.changed else found
         after = None if self.options["state"] == "absent" else found
         return {
-            "changed": recovery.changed or self.plan.changed,
-            "actions": recovery.actions + self.plan.actions,
+            "changed": recovery.plan.changed or self.plan.changed,
+            "actions": recovery.plan.actions + self.plan.actions,
             "diff": {"before": before["xml"] if before else "", "after": after["xml"] if after else ""},
             "port": _report(after) if after else None,
         }

@@ -25,12 +25,19 @@ if TYPE_CHECKING:
 __all__ = ["interrupted", "rebuild", "restore"]
 
 
-def rebuild(network: Any, journal: Journal, known: list[dict[str, Any]], loses: Callable[[dict[str, Any]], bool], force: bool) -> None:
+def rebuild(
+    network: Any,
+    journal: Journal,
+    known: list[dict[str, Any]],
+    loses: Callable[[dict[str, Any]], bool],
+    force: bool,
+    forgotten: list[dict[str, Any]],
+) -> None:
     """Stop and start ``network`` so that its live pool is what its definition gives now.
 
     ``known`` are the leases that were read when this was planned. ``loses`` tells whether the new pool takes its member
     from a lease. Without ``force``, one such lease stops the rebuild before it begins, even if its guest started only a
-    moment ago.
+    moment ago. ``forgotten`` are leases that the ledger lacks, of members that the new pool has.
     """
     name = network.name()
     with said_by_libvirt(f"rebuild the network {name}"):
@@ -38,7 +45,8 @@ def rebuild(network: Any, journal: Journal, known: list[dict[str, Any]], loses: 
         lost = [lease for lease in leases if loses(lease)]
         if lost and not force:
             raise SriovError(f"Guests hold VFs that the network {name} is to lose ({holders(lost)}): stop them first.")
-        kept = [lease for lease in leases if lease not in lost]
+        there = {lease["port"] for lease in leases}
+        kept = [lease for lease in leases if lease not in lost] + [lease for lease in forgotten if lease["port"] not in there]
         journal.write(network.UUIDString(), network.XMLDesc(0), [lease["xml"] for lease in kept])
         network.destroy()
         network.create()

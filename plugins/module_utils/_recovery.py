@@ -9,14 +9,15 @@ They are missing after a rebuild that was cut short, and after someone stopped a
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, parse_port, put_back
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, leases_within, member_of, parse_port, put_back
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_DOMAIN, NO_SUPPORT, error_code, is_local, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import (
     Element,
+    members_of,
     network_text,
     new_element,
     parse_network,
@@ -34,44 +35,58 @@ if TYPE_CHECKING:
 # Where the system's QEMU driver keeps the state of its running guests.
 _STATE = "/run/libvirt/qemu"
 
-__all__ = ["as_recovered", "enter", "guest_runs", "plan_recovery"]
+__all__ = ["Recovery", "as_recovered", "enter", "guest_runs", "plan_recovery"]
 
 
-def plan_recovery(connected: Any, current: dict[str, Any] | None, journal: Journal) -> Plan:
+class Recovery(NamedTuple):
+    """``plan`` puts the leases ``restored`` back. ``forgotten`` are those that it cannot: their network does not run, or not with their members."""
+
+    plan: Plan
+    restored: list[dict[str, Any]]
+    forgotten: list[dict[str, Any]]
+
+
+def plan_recovery(connected: Any, name: str, current: dict[str, Any] | None, journal: Journal, pfs: list[dict[str, Any]] | None) -> Recovery:
     """The steps that finish what another run began and put back what libvirt forgot, before anything else is planned.
 
-    ``current`` gets `forgotten`: leases that its network, inactive now, has to be given when it starts,
-    and `restored`: leases that an interrupted rebuild will have put back.
+    ``current`` is what ``read_network`` says of the network ``name``, None where there is none: its guests may run all the same.
     """
     plan = Plan()
+    forgotten = forgotten_leases(connected, name, current["leases"] if current else [])
     record = journal.read()
-    if current is None:
-        return plan
-    name = current["name"]
-    forgotten = forgotten_leases(connected, current)
-    current["forgotten"] = forgotten
-    if record is not None and record["uuid"] == current["uuid"]:
+    unfinished = current is not None and record is not None and record["uuid"] == current["uuid"]
+    if current is None or not (current["active"] or unfinished):
+        return Recovery(plan, [], forgotten)
+    fitting = leases_within(forgotten, _members(current, pfs))
+    rest = [lease for lease in forgotten if lease not in fitting]
+    if unfinished and record is not None:
         leases = [lease for lease in interrupted(record, current) if guest_runs(connected, lease) is not False]
         known = {lease["port"] for lease in leases}
-        leases += [lease for lease in forgotten if lease["port"] not in known]
+        leases += [lease for lease in fitting if lease["port"] not in known]
         if leases or not current["active"]:
             said = f", and put back its leases ({holders(leases)})" if leases else ""
-            current["restored"] = leases
             plan.add(f"finish the interrupted rebuild of the network {name}{said}", lambda: restore(find_network(connected, name), journal, leases))
-    elif forgotten and current["active"]:
-        current["restored"] = forgotten
-        plan.add(f"put back leases of the network {name} that libvirt has forgotten ({holders(forgotten)})", lambda: enter(connected, name, forgotten))
-    return plan
+        return Recovery(plan, leases, [lease for lease in rest if lease["port"] not in known])
+    if fitting:
+        plan.add(f"put back leases of the network {name} that libvirt has forgotten ({holders(fitting)})", lambda: enter(connected, name, fitting))
+    return Recovery(plan, fitting, rest)
 
 
-def as_recovered(current: dict[str, Any], pfs: list[dict[str, Any]] | None) -> dict[str, Any]:
+def _members(current: dict[str, Any], pfs: list[dict[str, Any]] | None) -> list[str] | None:
+    """What the network has while it runs, or will have when it is started."""
+    if current["active"]:
+        return members_of(pool_of(parse_network(current["xml"])))
+    return expected_members(pool_of(parse_network(current["xml_inactive"])), pfs)
+
+
+def as_recovered(current: dict[str, Any], restored: list[dict[str, Any]], pfs: list[dict[str, Any]] | None) -> dict[str, Any]:
     """What ``current`` will be after its recovery: running as it is defined, with every lease. For check mode."""
-    leases = current["leases"] + current["restored"]
+    leases = current["leases"] + restored
     live = parse_network(current["xml_inactive"])
     pool = pool_of(live)
     kind = "addresses" if pool["mode"] == "hostdev" else "interfaces"
     set_members(live, {kind: expected_members(pool, pfs) or []}, Counter(map(member_of, leases)))
-    return {**current, "active": True, "leases": leases, "xml": network_text(live), "forgotten": []}
+    return {**current, "active": True, "leases": leases, "xml": network_text(live)}
 
 
 def enter(connected: Any, name: str, leases: list[dict[str, Any]]) -> None:
@@ -80,21 +95,29 @@ def enter(connected: Any, name: str, leases: list[dict[str, Any]]) -> None:
         put_back(find_network(connected, name), leases)
 
 
-def forgotten_leases(connected: Any, current: dict[str, Any]) -> list[dict[str, Any]]:
-    """The leases that running guests hold by their own account and the ledger does not know.
+def forgotten_leases(connected: Any, name: str, leases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The leases of the network ``name`` that running guests hold by their own account and the ledger, ``leases``, does not know."""
+    there = {lease["port"] for lease in leases}
+    local = is_local(connected.getURI())
+    held = [lease for document in _running_guests(connected) for lease in _leases_of_guest(document, name, local)]
+    return [lease for lease in held if lease["port"] not in there]
 
-    A guest that has a lease of this network is not asked: what forgets, forgets all.
-    """
-    owners = {lease["owner_uuid"] for lease in current["leases"]}
+
+def _running_guests(connected: Any) -> list[Element]:
     try:
         domains = connected.listAllDomains(libvirt().VIR_CONNECT_LIST_DOMAINS_ACTIVE)
-        documents = [parse_xml(domain.XMLDesc(0)) for domain in domains if domain.UUIDString() not in owners]
     except libvirt().libvirtError as error:
-        if error_code(error) in (NO_SUPPORT, NO_DOMAIN):
-            return []  # a daemon of networks alone, or a guest that stopped since the list was made
+        if error_code(error) == NO_SUPPORT:
+            return []  # a daemon of networks alone
         raise
-    local = is_local(connected.getURI())
-    return [lease for document in documents for lease in _leases_of_guest(document, current["name"], local)]
+    documents = []
+    for domain in domains:
+        try:
+            documents.append(parse_xml(domain.XMLDesc(0)))
+        except libvirt().libvirtError as error:
+            if error_code(error) != NO_DOMAIN:  # a guest that stopped since the list was made
+                raise
+    return documents
 
 
 def _leases_of_guest(domain: Element, network: str, local: bool) -> list[dict[str, Any]]:

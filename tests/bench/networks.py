@@ -32,7 +32,7 @@ bare, leased = map(connection.networkLookupByName, ("bare", "leased"))
 leases = read_leases(leased)
 
 def ours():
-    rebuild(leased, Journal("leased"), leases, lambda lease: False, False)
+    rebuild(leased, Journal("leased"), leases, lambda lease: False, False, [])
 
 def libvirts():
     bare.destroy()

@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Guests that run hold VFs of which libvirt's ledger has lost the leases: no newcomer is ever given these."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.vfpool.sriov.tests.integration.host import Host
+from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
+
+NETWORK = {"name": "n", "pf": "enp1s0"}
+
+
+@pytest.fixture
+def warm(host: Host) -> Warm:
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)
+    warm = Warm(host)
+    warm.module("passthrough_network", **NETWORK)
+    return warm
+
+
+def start(host: Host, warm: Warm, guest: str, macs: tuple[str, ...] = ("52:54:00:00:00:01",)) -> list[dict[str, Any]]:
+    """Start a guest with an interface for each MAC address; its leases."""
+    taken = [host.port_create("n", guest, mac=mac, owner_uuid="c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a") for mac in macs]
+    warm.guests.append(document(guest, taken))
+    return taken
+
+
+def document(guest: str, leases: list[dict[str, Any]]) -> str:
+    interfaces = "".join(
+        f"<interface type='direct'><mac address='{lease['mac']}'/>"
+        f"<source network='n' portid='{lease['port']}' dev='{lease['member']}' mode='passthrough'/></interface>"
+        for lease in leases
+    )
+    return f"<domain><name>{guest}</name><uuid>{leases[0]['owner_uuid']}</uuid><devices>{interfaces}</devices></domain>"
+
+
+def test_a_network_that_was_stopped_under_a_guest_is_not_removed_except_by_force(host: Host, warm: Warm):
+    leases = start(host, warm, "web1")
+    host.virsh("net-destroy n")
+    refusal = warm.attempt("passthrough_network", name="n", state="absent")
+    assert refusal and "Guests hold VFs of the network n (web1 holds enp1s0v0)" in refusal["msg"]
+    warm.module("passthrough_network", name="n", state="absent", on_in_use="force")
+    warm.module("passthrough_network", **NETWORK)
+    assert host.ports("n") == leases
+
+
+def test_a_network_that_is_gone_and_made_anew_has_the_leases_of_running_guests(host: Host, warm: Warm):
+    leases = start(host, warm, "web1")
+    host.virsh("net-destroy n")
+    host.virsh("net-undefine n")
+    made = warm.module("passthrough_network", **NETWORK)
+    assert made["actions"][-1] == "start the network n, and put back leases that libvirt has forgotten (web1 holds enp1s0v0)"
+    assert host.ports("n") == leases
+    assert host.port_create("n", "web2", mac="52:54:00:00:00:02")["member"] == "enp1s0v1"
+
+
+def test_a_guest_with_a_later_lease_in_the_ledger_gets_its_earlier_one_back(host: Host, warm: Warm):
+    first, second = start(host, warm, "web1", ("52:54:00:00:00:01", "52:54:00:00:00:02"))
+    host.port_delete("n", first)
+    assert warm.module("passthrough_network", **NETWORK)["changed"]
+    assert host.ports("n") == [first, second]
+    assert not warm.module("passthrough_network", **NETWORK)["changed"]
+
+
+def test_what_force_took_from_a_running_guest_hinders_no_later_run(host: Host, warm: Warm):
+    start(host, warm, "web1")
+    others = {"name": "n", "interfaces": ["enp1s0v1", "enp1s0v2"]}
+    warm.module("passthrough_network", **others, on_in_use="force")
+    later = warm.module("passthrough_network", **others)
+    assert not later["changed"]
+    assert "web1 holds enp1s0v0" in str(later["warnings"])
+    port = warm.module("passthrough_port", network="n", owner_name="firewall", owner_uuid="d4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a")["port"]
+    assert port["plug"]["interface"] == "enp1s0v1"
+    warm.release("n", port["uuid"])
+    warm.module("passthrough_network", name="n", state="absent")
+
+
+def test_a_pool_that_gets_back_what_a_guest_still_holds_gets_the_lease_too(host: Host, warm: Warm):
+    leases = start(host, warm, "web1")
+    warm.module("passthrough_network", name="n", interfaces=["enp1s0v1"], on_in_use="force")
+    warm.module("passthrough_network", **NETWORK)
+    assert host.ports("n") == leases
+
+
+def test_a_vf_that_a_guest_holds_is_not_handed_out_under_its_other_name(host: Host, warm: Warm):
+    start(host, warm, "web1")
+    host.virsh("net-destroy n")
+    refusal = warm.attempt("passthrough_network", **NETWORK, mode="hostdev")
+    assert refusal and "would hand out VFs that guests hold (web1 holds enp1s0v0)" in refusal["msg"]
+    assert host.virsh("net-list --name") == ""
+
+
+def test_check_mode_foretells_what_is_put_back(host: Host, warm: Warm):
+    leases = start(host, warm, "web1")
+    host.virsh("net-destroy n")
+    host.virsh("net-start n")
+    foretold = host.ports("n"), warm.module("passthrough_network", **NETWORK, _ansible_check_mode=True)
+    assert foretold[0] == host.ports("n") == []
+    assert warm.module("passthrough_network", **NETWORK)["actions"] == foretold[1]["actions"]
+    assert host.ports("n") == leases
