@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
@@ -14,6 +15,8 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import E
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
 
 __all__ = ["DEFINITION_SPEC", "EXCLUSIVE", "HOST_SPEC", "POOL", "REQUIRED_BY", "definition"]
+
+_CONTROL = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 
 _VIRTUALPORT = {
     "type": "dict",
@@ -90,9 +93,19 @@ def definition(options: dict[str, Any], pool: dict[str, Any] | None, base: str |
         mode = options.get("mode") or "passthrough"
         if options.get("managed") is not None and mode != "hostdev":
             raise SriovError(f"managed says who binds the VFs' drivers and has a meaning in mode hostdev alone, not in {mode}: leave it out.")
+        _check_characters(options)
         root = render({**options, "mode": mode}, _normal(pool or {}), base)
     check_document(root)
     return root
+
+
+def _check_characters(value: Any, name: str = "") -> None:
+    """XML has no way to write most control characters, escaped or not."""
+    if isinstance(value, str) and _CONTROL.search(value):
+        raise SriovError(f"{name} has a control character ({value!r}), which XML cannot hold: remove it.")
+    parts = value.items() if isinstance(value, dict) else ((name, part) for part in value) if isinstance(value, list) else ()
+    for key, part in parts:
+        _check_characters(part, key)
 
 
 def _normal(pool: dict[str, Any]) -> dict[str, Any]:
@@ -116,5 +129,6 @@ def _whole_document(options: dict[str, Any], base: str | None) -> Element:
 
 
 def _insert(root: Element, tag: str, text: str) -> None:
+    _check_characters(text, tag)
     root.insert(0 if tag == "name" else 1, root.makeelement(tag))
     root.find(tag).text = text

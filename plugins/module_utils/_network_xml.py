@@ -114,9 +114,21 @@ def set_members(live: Element, pool: dict[str, Any], counts: Mapping[Any, int]) 
 
 
 def pci_of(address: Element) -> str:
-    """The normal PCI address of an ``<address type='pci' …/>``, whose numbers may be written in any base."""
-    domain, bus, slot, function = (int(address.get(part) or "0", 0) for part in ("domain", "bus", "slot", "function"))
+    """The normal PCI address of an ``<address type='pci' …/>``, whose numbers may be written in any base that C knows.
+
+    Raises SriovError for a number that is none.
+    """
+    domain, bus, slot, function = (_number(address, part) for part in ("domain", "bus", "slot", "function"))
     return normal_pci_address(f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}")
+
+
+def _number(address: Element, part: str) -> int:
+    """As strtoul reads it, by which libvirt does: a leading 0x is hexadecimal, a leading 0 alone is octal."""
+    text = (address.get(part) or "0").strip()
+    try:
+        return int(text, 8) if text.isdecimal() and text.startswith("0") else int(text, 0)
+    except ValueError as error:
+        raise SriovError(f"The {part} {text!r} of a PCI address is no number: write it as 0x and hexadecimal digits.") from error
 
 
 def network_text(element: Element, indent: str = "") -> str:

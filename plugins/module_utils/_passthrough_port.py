@@ -134,6 +134,10 @@ class _Port:
                     if error_code(error) == _INTERNAL_ERROR and "none are available" in str(error):
                         raise self._exhausted(read_leases(network)) from error
                     raise
+                # libvirt 9.0 puts a UUID's raw bytes into one of its sentences, which the bindings then fail to decode.
+                except (SystemError, UnicodeDecodeError) as error:
+                    said = f"libvirt does not give {self.options['owner_name']} {member or 'a member'} of the network {self.name}"
+                    raise SriovError(f"{said}, for it is not in its pool or another holds it: run this again.") from error
                 self.leases = read_leases(network)
             self.options["uuid"] = port.findtext("uuid")
 

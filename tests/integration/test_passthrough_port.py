@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.vfpool.sriov.tests.integration.host import Host
+from ansible_collections.vfpool.sriov.tests.integration.warm import PYTHON
 
 FIREWALL = {"network": "n", "owner_name": "firewall", "owner_uuid": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
 ROUTER = {"network": "n", "owner_name": "router", "owner_uuid": "d4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
@@ -102,3 +103,24 @@ def test_a_network_that_does_not_run_gives_nothing(host: Host):
     host.module("passthrough_network", name="n", pf="enp1s0", active=False)
     assert "is not running" in host.refusal("passthrough_port", **FIREWALL)
     assert not host.module("passthrough_port", **FIREWALL, state="absent")["changed"]
+
+
+def test_a_member_that_leaves_the_pool_in_the_middle_of_a_run_is_told_in_one_sentence(host: Host):
+    """The bindings fail to decode the raw bytes that libvirt 9.0 puts into its sentence about that."""
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
+    host.module("passthrough_network", name="n", pf="enp1s0")
+    program = """if True:
+        import libvirt
+        from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+        from ansible_collections.vfpool.sriov.plugins.module_utils._passthrough_port import bring_port_to_state
+        create = libvirt.virNetwork.portCreateXML
+        libvirt.virNetwork.portCreateXML = lambda network, xml, flags: create(network, xml.replace("enp1s0v1", "enp9s9v9"), flags)
+        options = dict.fromkeys(("mac", "portgroup", "vlan"))
+        options.update(uri="qemu:///system", network="n", state="present", owner_name="firewall", uuid="f39f8f9f-9f9f-4f9f-9f9f-9f9f9f9f9f9f",
+                       owner_uuid="c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a", plug={"interface": "enp1s0v1", "address": None, "type": None, "mode": None})
+        try:
+            bring_port_to_state(options, False)
+        except SriovError as error:
+            print(error)
+    """
+    assert "does not give firewall" in host.run(*PYTHON, "-c", program).stdout

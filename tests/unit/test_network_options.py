@@ -61,6 +61,10 @@ REFUSED = {
         ({**PF, "managed": True}, "mode hostdev alone"),
         ({**PF, "driver": "vfio"}, "mode hostdev alone"),
         ({**PF, "driver": "kvm", "mode": "hostdev"}, "must be one of: vfio"),
+        ({**PF, "title": "a\x07"}, "title has a control character"),
+        ({**PF, "portgroups": [{"name": "a\x00"}]}, "name has a control character"),
+        ({**PF, "virtualport": {"type": "802.1Qbh", "profileid": "\x1b"}}, "profileid has a control character"),
+        ({"name": "n\x01", "xml": "<network><forward mode='passthrough'><pf dev='p'/></forward></network>"}, "name has a control character"),
     ],
     "document": [
         ("<forward mode='passthrough'><pf dev='p'/><interface dev='v'/></forward>", "names both interfaces and pf, and libvirt would silently drop pf"),
@@ -72,6 +76,7 @@ REFUSED = {
         ("<forward mode='passthrough'><pf dev='p'/></forward><ip address='10.0.0.1'/>", "has <ip>"),
         ("<forward mode='passthrough'><pf dev='p'/></forward><portgroup name='g'><bandwidth/></portgroup>", "has <bandwidth>"),
         ("<forward mode='bridge'><pf dev='p'/></forward><bridge name='b'/>", "names a bridge"),
+        ("<forward mode='hostdev'><address type='pci' bus='zz'/></forward>", "The bus 'zz' of a PCI address is no number"),
         ("<forward mode='hostdev'><pf dev='p'/><driver name='kvm'/></forward>", "Linux no longer has"),
     ],
 }

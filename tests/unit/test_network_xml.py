@@ -159,3 +159,8 @@ def test_two_spellings_of_what_libvirt_stores_alike_are_the_same(first, second):
 @pytest.mark.parametrize(("first", "second"), DIFFERENT)
 def test_what_libvirt_stores_differently_is_different(first, second):
     assert not same_network(parse_network(f"<network>{first}</network>"), parse_network(f"<network>{second}</network>"))
+
+
+def test_the_numbers_of_a_pci_address_are_read_as_c_reads_them():
+    text = "<network><forward mode='hostdev'><address type='pci' domain='0' bus='01' slot='020' function='0x2'/></forward></network>"
+    assert pool_of(parse_network(text))["addresses"] == ["0000:01:10.2"]
