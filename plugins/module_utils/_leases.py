@@ -19,7 +19,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import m
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["describe_lease", "holders", "leases_within", "member_of", "parse_port", "put_back", "read_leases", "settled_leases"]
+__all__ = ["describe_lease", "holders", "leases_within", "member_of", "parse_port", "put_back", "read_leases"]
 
 # Seconds for which a lease is offered back while another client has its member. Such a client was given the member while
 # the ledger was empty, finds the device busy, and lets go.
@@ -83,14 +83,6 @@ def read_leases(network: Any, known: Iterable[dict[str, Any]] = ()) -> list[dict
             if error_code(error) != NO_PORT:
                 raise
     return sorted(leases, key=lambda lease: (lease["owner_name"], lease["mac"], lease["port"]))
-
-
-def settled_leases(network: Any, known: Iterable[dict[str, Any]] = ()) -> list[dict[str, Any]]:
-    """The leases, read until a second look finds the same: a guest that starts or stops meanwhile is not missed."""
-    while True:
-        leases = known = read_leases(network, known)
-        if {port.UUIDString() for port in network.listAllPorts(0)} == {lease["port"] for lease in leases}:
-            return leases
 
 
 def _nothing(_port: str) -> None:

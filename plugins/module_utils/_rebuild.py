@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, parse_port, put_back, read_leases, settled_leases
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, parse_port, put_back, read_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import miscounted
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import explicit_text, members_of, parse_network, pool_of
@@ -41,13 +41,19 @@ def rebuild(
     """
     name = network.name()
     with said_by_libvirt(f"rebuild the network {name}"):
-        leases = _in_pool_order(settled_leases(network, known), network)
-        lost = [lease for lease in leases if loses(lease)]
-        if lost and not force:
-            raise SriovError(f"Guests hold VFs that the network {name} is to lose ({holders(lost)}): stop them first.")
-        there = {lease["port"] for lease in leases}
-        kept = [lease for lease in leases if lease not in lost] + [lease for lease in forgotten if lease["port"] not in there]
-        journal.write(network.UUIDString(), network.XMLDesc(0), [lease["xml"] for lease in kept])
+        while True:
+            leases = known = read_leases(network, known)
+            there = {lease["port"] for lease in leases}
+            lost = [lease for lease in leases if loses(lease)]
+            if lost and not force:
+                raise SriovError(f"Guests hold VFs that the network {name} is to lose ({holders(lost)}): stop them first.")
+            kept = [lease for lease in leases if lease not in lost] + [lease for lease in forgotten if lease["port"] not in there]
+            kept = _in_pool_order(kept, network)
+            journal.write(network.UUIDString(), network.XMLDesc(0), [lease["xml"] for lease in kept])
+            # Reading and writing take their time: a guest may have started or stopped meanwhile.
+            if {port.UUIDString() for port in network.listAllPorts(0)} == there:
+                break
+            journal.remove()
         network.destroy()
         network.create()
         put_back(network, kept, journal.mark)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.vfpool.sriov.tests.integration.host import Host
-from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
+from ansible_collections.vfpool.sriov.tests.integration.warm import PYTHON, Warm
 
 NETWORK = {"name": "n", "pf": "enp1s0"}
 
@@ -103,3 +103,23 @@ def test_check_mode_foretells_what_is_put_back(host: Host, warm: Warm):
     assert foretold[0] == host.ports("n") == []
     assert warm.module("passthrough_network", **NETWORK)["actions"] == foretold[1]["actions"]
     assert host.ports("n") == leases
+
+
+def test_a_guest_that_starts_while_the_leases_are_written_down_keeps_its_own(host: Host, warm: Warm):
+    """The disk is slow: a guest starts before it says that the record is safe."""
+    program = """if True:
+        import libvirt, os, uuid
+        from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
+        from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import rebuild
+        network = libvirt.open("qemu:///system").networkLookupByName("n")
+        fsync = os.fsync
+        def slow(fd):
+            os.fsync = fsync
+            network.portCreateXML(f"<networkport><uuid>{uuid.uuid4()}</uuid><owner><name>late</name><uuid>{uuid.uuid4()}</uuid></owner>"
+                                  "<mac address='52:54:00:00:00:99'/></networkport>", 0)
+        os.fsync = slow
+        rebuild(network, Journal("n"), [], lambda lease: False, False, [])
+    """
+    lease = host.port_create("n", "web1")
+    host.run(*PYTHON, "-c", program)
+    assert [(held["owner"], held["member"]) for held in host.ports("n")] == [("web1", lease["member"]), ("late", "enp1s0v1")]
