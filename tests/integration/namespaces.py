@@ -96,9 +96,10 @@ class Namespaces:
 def answer(process: subprocess.Popen[str], end: Callable[[], object]) -> str:
     """The next line that a process prints, one for each request; nothing if it is gone, or gave none in time and `end` ended it."""
     assert process.stdout
-    if not select.select([process.stdout], [], [], PATIENCE)[0]:
-        end()
-    return process.stdout.readline()
+    if select.select([process.stdout], [], [], PATIENCE)[0]:
+        return process.stdout.readline()
+    end()
+    return ""
 
 
 def _child(process: subprocess.Popen[Any]) -> int | None:
