@@ -18,7 +18,7 @@ from pathlib import Path
 from .mirror import mirror
 from .progress import LabError, say
 
-__all__ = ["CACHE", "FLAVOURS", "HOUSE", "SUITES", "alone", "image", "recipe_digest", "remove_older"]
+__all__ = ["CACHE", "FLAVOURS", "HOUSE", "SUITES", "image", "recipe_digest", "remove_older"]
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 RECIPE = Path(__file__).with_name("recipe")
@@ -42,7 +42,7 @@ def recipe_digest(recipe: Path, suite: str) -> str:
 
 
 @contextmanager
-def alone(lock: Path) -> Iterator[None]:
+def _alone(lock: Path) -> Iterator[None]:
     """Let one process at a time make what belongs to this lock."""
     with lock.open("w") as handle:
         try:
@@ -99,7 +99,7 @@ def image(suite: str) -> Path:
     if folder.exists():
         return folder
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with alone(IMAGES / f"{suite}.lock"):
+    with _alone(IMAGES / f"{suite}.lock"):
         if folder.exists():
             return folder
         # What an interrupted build or removal left behind.
