@@ -10,6 +10,7 @@ if such a lease is missing later, its guest has given it back.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from typing import Any
@@ -22,7 +23,7 @@ __all__ = ["Journal"]
 
 
 class Journal:
-    """The record of one network; ``key`` is its name, with the URI where that is another host's."""
+    """The record of one network; ``key`` is what ``network_key`` gives for it."""
 
     def __init__(self, key: str, folder: str | None = None) -> None:
         self.path = os.path.join(folder or runtime_folder(), f"network-{quote(key, safe='')}.rebuild")
@@ -54,8 +55,8 @@ class Journal:
         return {**record, "done": set(rest)}
 
     def mark(self, port: str) -> None:
-        """Note that the lease ``port`` is back in the ledger."""
-        with open(self.path, "a", encoding="utf-8") as file:
+        """Note that the lease ``port`` is back in the ledger. The leases that are not back yet matter more than a full disk."""
+        with contextlib.suppress(OSError), open(self.path, "a", encoding="utf-8") as file:
             file.write(f"{port}\n")
 
     def remove(self) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import require
 
-__all__ = ["NO_DOMAIN", "NO_NETWORK", "NO_PORT", "NO_SUPPORT", "connection", "error_code", "is_local", "libvirt", "said_by_libvirt"]
+__all__ = ["NO_DOMAIN", "NO_NETWORK", "NO_PORT", "NO_SUPPORT", "connection", "error_code", "is_local", "libvirt", "network_key", "said_by_libvirt"]
 
 # Of virterror.h; by number, because explaining must not need a binding that knows every name.
 _AUTHENTICATION = (29, 45, 79, 80, 88)
@@ -32,6 +32,14 @@ def libvirt() -> Any:
 def is_local(uri: str) -> bool:
     """Whether the daemon at ``uri`` serves this host, so that this host's sysfs tells of its devices."""
     return not urlsplit(uri).hostname
+
+
+def network_key(name: str, uri: str) -> str:
+    """What one network is locked and recorded under: its name, with its daemon where that is not the system's own on this host."""
+    if not is_local(uri):
+        return f"{name} at {uri}"
+    path = urlsplit(uri).path
+    return name if path == "/system" else f"{name} at {path}"
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, is_local, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, is_local, network_key, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import definition
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, check_addresses, host_pfs, pool_of_pf
@@ -19,7 +19,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import E
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network, report
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import find_overlaps
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
-from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import as_recovered, plan_recovery
+from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import as_recovered, close_record, plan_recovery
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def bring_to_state(options: dict[str, Any], check: bool, run: Run, warn: Callabl
             warn(warning)
         if options["state"] == "rendered":
             return {"changed": False, "xml": network_text(rendered)}
-    key = options["name"] if is_local(options["uri"]) else f"{options['name']} at {options['uri']}"
+    key = network_key(options["name"], options["uri"])
     with locked("network", key, check=check), connection(options["uri"]) as connected:
         return _Run(connected, options, Journal(key), check, warn).converge(pool, pfs)
 
@@ -69,7 +69,7 @@ class _Run:
         recovery = plan_recovery(self.connected, self.name, found, self.journal, pfs)
         if not self.check:
             recovery.plan.apply()
-            self.journal.remove()
+            close_record(self.connected, self.name, self.journal)
         before = found
         if recovery.plan.changed and found is not None:
             before = as_recovered(found, recovery.restored, pfs) if self.check else self._read()

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import describe_lease, holders, member_of, read_leases
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, error_code, is_local, libvirt, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, error_code, libvirt, network_key, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, parse_network, parse_xml, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
-from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import guest_runs, plan_recovery
+from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import close_record, guest_runs, plan_recovery
 
 if TYPE_CHECKING:
     from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element
@@ -32,7 +32,7 @@ _INTERNAL_ERROR = 1
 def bring_port_to_state(options: dict[str, Any], check: bool) -> dict[str, Any]:
     """The module's result. In check mode it is the same, but nothing is written, and a port that would be made is not known."""
     _check_uuids(options)
-    key = options["network"] if is_local(options["uri"]) else f"{options['network']} at {options['uri']}"
+    key = network_key(options["network"], options["uri"])
     with locked("network", key, check=check), connection(options["uri"]) as connected:
         return _Port(connected, options, Journal(key), check).converge()
 
@@ -59,7 +59,7 @@ class _Port:
         recovery = plan_recovery(self.connected, self.name, read_network(network), self.journal, None)
         if not self.check:
             recovery.plan.apply()
-            self.journal.remove()
+            close_record(self.connected, self.name, self.journal)
         with said_by_libvirt(f"tell the leases of the network {self.name}"):
             self.leases = read_leases(network) if network.isActive() else []
         if self.check:

@@ -12,7 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, leases_within, member_of, parse_port, put_back
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_DOMAIN, NO_SUPPORT, error_code, is_local, libvirt, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_DOMAIN, NO_NETWORK, NO_SUPPORT, error_code, is_local, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import (
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # Where the system's QEMU driver keeps the state of its running guests.
 _STATE = "/run/libvirt/qemu"
 
-__all__ = ["Recovery", "as_recovered", "enter", "guest_runs", "plan_recovery"]
+__all__ = ["Recovery", "as_recovered", "close_record", "enter", "guest_runs", "plan_recovery"]
 
 
 class Recovery(NamedTuple):
@@ -87,6 +87,21 @@ def as_recovered(current: dict[str, Any], restored: list[dict[str, Any]], pfs: l
     kind = "addresses" if pool["mode"] == "hostdev" else "interfaces"
     set_members(live, {kind: expected_members(pool, pfs) or []}, Counter(map(member_of, leases)))
     return {**current, "active": True, "leases": leases, "xml": network_text(live)}
+
+
+def close_record(connected: Any, name: str, journal: Journal) -> None:
+    """Remove a record with which nothing is left to do: the rebuild of the network ``name`` is finished, or what was rebuilt is gone."""
+    record = journal.read()
+    if record is None:
+        return
+    try:
+        rebuilt = connected.networkLookupByUUIDString(record["uuid"]).name()
+    except libvirt().libvirtError as error:
+        if error_code(error) != NO_NETWORK:
+            raise
+        rebuilt = name
+    if rebuilt == name:
+        journal.remove()
 
 
 def enter(connected: Any, name: str, leases: list[dict[str, Any]]) -> None:
