@@ -18,13 +18,16 @@ POOL_MODES = ("passthrough", "hostdev", "private", "vepa", "bridge")
 
 
 def expected_members(pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> list[str] | None:
-    """What the definition ``pool`` gives now: its list, or the VFs that its PF has. None where the PFs are not known."""
+    """What the definition ``pool`` gives now: its list, or the VFs that libvirt finds of its PF. None where the PFs are not known."""
     if members_of(pool) or pool["pf"] is None:
         return members_of(pool)
     if pfs is None:
         return None
     by = "pci_address" if pool["mode"] == "hostdev" else "name"
-    return [vf[by] for pf in pfs if pf["name"] == pool["pf"] for vf in pf["vfs"] if vf[by] is not None]
+    # libvirt counts from 0 and stops at the first VF that is not there.
+    return [
+        vf[by] for pf in pfs if pf["name"] == pool["pf"] for position, vf in enumerate(pf["vfs"]) if vf["index"] == position and vf[by] is not None
+    ]
 
 
 def compare(expected: list[str] | None, live: list[str]) -> tuple[list[str] | None, list[str] | None]:

@@ -15,7 +15,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_options impo
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, check_addresses, host_pfs, pool_of_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_plan import NetworkPlanner
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, network_text, parse_network, pool_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, network_text, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network, report
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import find_overlaps
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
@@ -33,28 +33,38 @@ __all__ = ["bring_to_state", "describe_networks"]
 
 def bring_to_state(options: dict[str, Any], check: bool, run: Run, warn: Callable[[str], None]) -> dict[str, Any]:
     """The module's result. In check mode it is the same, but nothing is written."""
-    sysfs = Sysfs()
-    pool: dict[str, Any] = {}
-    pfs = host_pfs(None, run, sysfs) if is_local(options["uri"]) else None
-    if options["state"] != "absent":
-        # Options are judged before libvirt is asked, so that a mistake is told even where no daemon runs.
-        try:
-            pool, warnings = _pool(options, run, sysfs)
-        except NotYet as error:
-            if not check or options["state"] == "rendered":
-                raise
-            warn(f"{error} In check mode an earlier task may only have planned that, so what is shown here is what follows it.")
-            if error.pool is None:
-                return {"changed": True, "actions": [f"bring the network {options['name']} to its state, once its VFs are there"]}
-            pool, warnings, pfs = error.pool, [], None
-        rendered = definition(options, pool)
-        for warning in warnings:
-            warn(warning)
-        if options["state"] == "rendered":
-            return {"changed": False, "xml": network_text(rendered)}
+    if options["state"] == "rendered":
+        return {"changed": False, "xml": network_text(definition(options, _judge(options, False, run, warn)[0]))}
     key = network_key(options["name"], options["uri"])
-    with locked("network", key, check=check), connection(options["uri"]) as connected:
-        return _Run(connected, options, Journal(key), check, warn).converge(pool, pfs)
+    with locked("network", key, check=check):
+        # Before libvirt is asked, so that a mistake is told even where no daemon runs; under the lock, because a run that waits may wait for new VFs.
+        pool, pfs = _judge(options, check, run, warn)
+        if pool is None:
+            actions = [f"bring the network {options['name']} to its state, once its VFs are there"]
+            return {"changed": True, "actions": actions, "diff": {"before": "", "after": ""}, "network": None}
+        with connection(options["uri"]) as connected:
+            return _Run(connected, options, Journal(key), check, warn).converge(pool, pfs)
+
+
+def _judge(
+    options: dict[str, Any], check: bool, run: Run, warn: Callable[[str], None]
+) -> tuple[dict[str, Any] | None, list[dict[str, Any]] | None]:
+    """The pool that the options mean (in check mode None while it cannot be told), and the PFs, None where they are not known as they will be."""
+    sysfs = Sysfs()
+    pfs = host_pfs(None, run, sysfs) if is_local(options["uri"]) else None
+    if options["state"] == "absent":
+        return {}, pfs
+    try:
+        pool, warnings = _pool(options, run, sysfs)
+    except NotYet as error:
+        if not check:
+            raise
+        warn(f"{error} In check mode an earlier task may only have planned that, so what is shown here is what follows it.")
+        return error.pool, None
+    definition(options, pool)
+    for warning in warnings:
+        warn(warning)
+    return pool, pfs
 
 
 class _Run:
@@ -123,7 +133,19 @@ def _pool(options: dict[str, Any], run: Run, sysfs: Sysfs) -> tuple[dict[str, An
         raise SriovError(f"vfs chooses VFs by what this host knows of its PFs, but {options['uri']} is another host: run this on that host.")
     if options["addresses"] and local:
         check_addresses([normal_pci_address(address) for address in options["addresses"]], host_pfs(None, run, sysfs), sysfs)
+    if options["xml"] is not None and local:
+        _check_document_pf(pool_of(definition(options, None)), run, sysfs)
     return {kind: options[kind] for kind in ("pf", "interfaces", "addresses")}, []
+
+
+def _check_document_pf(pool: dict[str, Any], run: Run, sysfs: Sysfs) -> None:
+    """A document that names a PF stays as it is given, so libvirt itself must find the VFs."""
+    if pool["pf"] is None or members_of(pool):
+        return
+    found, warnings = pool_of_pf({"pf": pool["pf"], "vfs": None, "mode": pool["mode"]}, host_pfs(pool["pf"], run, sysfs), sysfs)
+    if found != {"pf": pool["pf"]}:
+        said = warnings[0] if warnings else f"libvirt knows the PF {pool['pf']} only as {found['pf']}."
+        raise SriovError(f"The xml names the PF {pool['pf']}, from which libvirt cannot make the pool: {said} List its VFs, or use the option pf.")
 
 
 def describe_networks(uri: str, names: list[str] | None, inactive: bool, run: Run) -> list[dict[str, Any]]:

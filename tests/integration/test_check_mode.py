@@ -23,6 +23,7 @@ def test_check_mode_invents_no_names_for_vfs_that_are_not_there_yet(host: Host):
     planned = host.module("passthrough_network", check=True, name="n", pf="enp1s0", vfs="0-3")
     assert planned["actions"] == ["bring the network n to its state, once its VFs are there"]
     assert "names VF 2-3" in planned["warnings"][0]
+    assert (planned["network"], planned["diff"]) == (None, {"before": "", "after": ""})
 
 
 def test_check_mode_refuses_a_vf_that_the_card_can_never_have(host: Host):

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-import time
+import subprocess
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
@@ -148,8 +149,6 @@ def test_a_client_that_comes_in_the_middle_of_a_rebuild_is_waited_for(host: Host
             port.delete()
             break
     """
-    import subprocess
-
     late = host.start("/usr/bin/python3", "-c", program, stdout=subprocess.PIPE, text=True)
     assert late.stdout.readline() == "ready\n"
     for size in range(4):
@@ -158,7 +157,7 @@ def test_a_client_that_comes_in_the_middle_of_a_rebuild_is_waited_for(host: Host
         assert host.ports("n") == before
         if late.poll() is not None:
             break
-    assert late.poll() == 0, "no rebuild left the client a moment to come in"
+    assert late.wait(10) == 0, "no rebuild left the client a moment to come in"
 
 
 def test_an_overlap_is_refused_under_every_name_of_a_vf(host: Host, card):
@@ -286,18 +285,22 @@ def test_a_frozen_pool_becomes_implicit_again_without_touching_the_live_network(
     assert held(host) == ["enp1s0v0"]
 
 
-def test_two_runs_at_once_do_not_interleave(host: Host, card):
+def test_a_run_waits_for_another_and_acts_on_what_it_finds_then(host: Host, card):
     host.module("passthrough_network", name="n", pf="enp1s0")
     host.port_create("n", "web1")
     before = host.ports("n")
-    host.run("flock", "--no-fork", "/run/vfpool.sriov/network-n.lock", "true")
-    lock = host.start("flock", "/run/vfpool.sriov/network-n.lock", "sleep", "1")
-    time.sleep(0.2)
-    started = time.monotonic()
-    card.resize(6)
-    host.module("passthrough_network", name="n", pf="enp1s0")
-    assert time.monotonic() - started > 0.7
-    lock.wait()
+    other = host.start("flock", "/run/vfpool.sriov/network-n.lock", "sh", "-c", "echo held; cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "held\n"
+    with ThreadPoolExecutor() as threads:
+        run = threads.submit(host.module, "passthrough_network", name="n", pf="enp1s0")
+        try:
+            assert wait([run], 2).not_done == {run}
+            card.resize(6)
+            assert len(members(host)) == 4
+        finally:
+            other.communicate()
+    assert run.result()["changed"]
+    assert len(members(host)) == 6
     assert host.ports("n") == before
 
 

@@ -130,8 +130,15 @@ def test_a_network_with_leases_is_never_stopped(host: Host, card, options):
 
 
 def test_a_network_that_cannot_start_leaves_no_definition_behind(host: Host, card):
-    host.tree.pf("enp9s0", "0000:09:00.0", vfs=2).vf(1).elsewhere()
-    failure = host.refusal("passthrough_network", name="n", xml="<network><forward mode='passthrough'><pf dev='enp9s0'/></forward></network>")
+    hook = host.root / "etc/libvirt/hooks/network"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    try:
+        host.restart_libvirtd()
+        failure = host.refusal("passthrough_network", name="n", pf="enp1s0")
+    finally:
+        hook.unlink()
     assert "Undone" in failure
     assert host.virsh("net-list --all --name") == ""
 
@@ -177,7 +184,7 @@ BAD_PFS = [
     ("enp9s0", "The PF enp9s0 (0000:09:00.0) has no VFs"),
     ("enp17s0", "None of the 2 VFs of PF enp17s0"),
     ("enp25s0", "The PF enp25s0 (0000:19:00.0) is down"),
-    ("../net/enp1s0", "is neither an interface name"),
+    ("../net/enp1s0", "interface name"),
 ]
 
 
@@ -191,7 +198,24 @@ def test_a_pf_that_gives_no_pool_is_told_by_its_reason_and_nothing_is_written(ho
     host.tree.pf("enp25s0", "0000:19:00.0", vfs=2)
     (host.tree.root / "class/net/enp25s0/flags").write_text("0x1002\n")
     assert words in host.refusal("passthrough_network", name="n", pf=pf)
+    assert words in host.refusal("passthrough_network", name="n", xml=f"<network><forward mode='passthrough'><pf dev='{pf}'/></forward></network>")
     assert host.virsh("net-list --all --name") == ""
+
+
+@pytest.mark.parametrize(("break_", "words"), [("gap", "stop at the first gap"), ("elsewhere", "is in another network namespace")])
+def test_a_document_that_names_a_pf_which_libvirt_cannot_expand_is_refused(host: Host, card, break_, words):
+    card.remove_vf(1) if break_ == "gap" else card.vf(1).elsewhere()
+    refusal = host.refusal("passthrough_network", name="n", xml=SMALLEST)
+    assert words in refusal
+    assert "use the option pf" in refusal
+    assert host.virsh("net-list --all --name") == ""
+
+
+def test_info_expects_what_libvirt_makes_of_a_pf_whose_vfs_have_a_gap(host: Host, card):
+    card.remove_vf(1)
+    host.define(SMALLEST)
+    (network,) = host.module("passthrough_network_info")["networks"]
+    assert (members(host, "n"), network["pool"]["missing"]) == (["enp1s0v0"], [])
 
 
 def test_a_daemon_that_does_not_run_is_told_with_the_remedy(host: Host, card):
