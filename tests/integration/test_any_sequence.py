@@ -21,7 +21,8 @@ from ansible_collections.vfpool.sriov.tests.integration.host import Host
 from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import PF
 
-SEQUENCES = int(os.environ.get("VFPOOL_SEQUENCES", "200"))
+# The whole suite runs these against each of two releases of libvirt.
+SEQUENCES = int(os.environ.get("VFPOOL_SEQUENCES", "100"))
 VFS = 5
 GUESTS = [f"web{index}" for index in range(4)]
 # What an operator may declare, one time this, one time that. What would take a VF from a guest is refused.
