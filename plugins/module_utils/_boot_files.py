@@ -33,7 +33,8 @@ Before=network-pre.target libvirtd.service virtnetworkd.service virtqemud.servic
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=/bin/sh {script}
-TimeoutStartSec=infinity
+# A host whose card hangs comes up all the same.
+TimeoutStartSec={limit}
 
 [Install]
 WantedBy=multi-user.target
@@ -63,12 +64,17 @@ elif [ "$present" != "$count" ]; then
   echo "The PF has $present VFs already, not $count, and keeps them." >&2
   failed=1
 fi
-tries={tries}
+has_interface() {{
+  for net in "$1"/net/* "$1"/virtio*/net/*; do
+    [ ! -e "$net" ] || return 0
+  done
+  return 1
+}}
+deadline=$(($(date +%s) + {timeout}))
 for vf in "$pf"/virtfn*; do
-  while [ -e "$vf/driver" ] && [ "$tries" -gt 0 ] && ! ls -d "$vf"/net/* "$vf"/virtio*/net/* > /dev/null 2>&1; do
-    case $(readlink "$vf/driver") in */vfio* | */uio*) break ;; esac
+  case $(readlink "$vf/driver") in */vfio* | */uio*) continue ;; esac
+  while [ -e "$vf/driver" ] && ! has_interface "$vf" && [ "$(date +%s)" -lt "$deadline" ]; do
     sleep 0.1
-    tries=$((tries - 1))
   done
 done
 udevadm settle --timeout={timeout} || failed=1
@@ -108,7 +114,7 @@ def boot_files(key: str, pf: dict[str, Any], title: str, declared: dict[str, Any
     return {
         "script": _script(key, pf, declared, timeout),
         "rule": _RULE.format(match=_match(key, pf), key=key),
-        "unit": _UNIT.format(title=title, key=key, script=paths(key)["script"]),
+        "unit": _UNIT.format(title=title, key=key, script=paths(key)["script"], limit=60 + 3 * timeout),
     }
 
 
@@ -143,7 +149,7 @@ def _script(key: str, pf: dict[str, Any], declared: dict[str, Any], timeout: int
         parts.append(f'ip link set dev "$name" mtu {declared["mtu"]} || failed=1\n')
     if "num_vfs" in declared:
         count = '$(cat "$pf/sriov_totalvfs")' if declared["num_vfs"] == "max" else declared["num_vfs"]
-        parts.append(_MAKE.format(count=count, timeout=timeout, tries=timeout * 10))
+        parts.append(_MAKE.format(count=count, timeout=timeout))
     if "link" in declared:
         parts.append(f'ip link set dev "$name" {declared["link"]} || failed=1\n')
     parts += _attributes(vfs) + _drivers(vfs) + ['exit "$failed"\n']
