@@ -196,6 +196,7 @@ class _Port:
         tag = port.find("vlan/tag")
         there = {
             "owner_uuid": found["owner_uuid"],
+            "owner_name": found["owner_name"],
             "mac": found["mac"],
             "portgroup": port.findtext("group"),
             "vlan": int(tag.get("id")) if tag is not None else None,
@@ -205,8 +206,13 @@ class _Port:
             if asked[key] is not None and asked[key] != value:
                 raise SriovError(f"The lease {found['port']} of the network {self.name} has {key} {value}, not {options[key]}: release it first.")
         plug = options["plug"]
-        if plug and member_of(found) not in (plug["interface"], plug["address"] and normal_pci_address(plug["address"])):
-            raise SriovError(f"The lease {found['port']} of the network {self.name} is on {member_of(found)}, not on what plug says: release it first.")
+        if not plug:
+            return
+        held = found["plug"] or {}
+        wrong = [key for key in ("type", "mode") if plug[key] not in (None, held.get(key))]
+        if wrong or member_of(found) not in (plug["interface"], plug["address"] and normal_pci_address(plug["address"])):
+            said = f"is on {member_of(found)} with mode {held.get('mode')}"
+            raise SriovError(f"The lease {found['port']} of the network {self.name} {said}, not on what plug says: release it first.")
 
 
 def _plug_type(mode: str) -> str:

@@ -229,8 +229,7 @@ def main() -> None:
         required_if=[("state", "present", POOL, True), ("state", "rendered", POOL, True)],
         supports_check_mode=True,
     )
-    if module.params["state"] != "rendered":
-        respawn_where("libvirt", "lxml")
+    respawn_where(*(("lxml",) if module.params["state"] == "rendered" else ("libvirt", "lxml")))
     try:
         result = bring_to_state(module.params, module.check_mode, module.run_command, module.warn)
     except SriovError as error:

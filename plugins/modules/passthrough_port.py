@@ -39,7 +39,7 @@ options:
   owner_uuid:
     description:
       - UUID of the one that holds the lease. A lease is found by it when O(uuid) is left out.
-      - Needed to make a lease.
+      - Needed to make a lease. O(owner_name) is needed with it.
     type: str
   mac:
     description:

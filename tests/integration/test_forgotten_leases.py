@@ -123,3 +123,13 @@ def test_a_guest_that_starts_while_the_leases_are_written_down_keeps_its_own(hos
     lease = host.port_create("n", "web1")
     host.run(*PYTHON, "-c", program)
     assert [(held["owner"], held["member"]) for held in host.ports("n")] == [("web1", lease["member"]), ("late", "enp1s0v1")]
+
+
+def test_check_mode_of_a_port_counts_what_would_be_put_back(host: Host, warm: Warm):
+    start(host, warm, "web1", tuple(f"52:54:00:00:00:0{index}" for index in range(4)))
+    host.virsh("net-destroy n")
+    host.virsh("net-start n")
+    port = {"network": "n", "owner_name": "firewall", "owner_uuid": "d4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
+    for check in (True, False):
+        refusal = warm.attempt("passthrough_port", **port, _ansible_check_mode=check)
+        assert refusal and "has no free member, for web1 holds enp1s0v0" in refusal["msg"]

@@ -71,6 +71,10 @@ def test_a_lease_that_is_there_cannot_be_changed(host: Host, network):
     host.module("passthrough_port", **FIREWALL, vlan=5, mac="52:54:00:00:00:07")
     assert not host.module("passthrough_port", **FIREWALL, vlan=5)["changed"]
     assert "has vlan 5, not 6: release it first" in host.refusal("passthrough_port", **FIREWALL, vlan=6)
+    assert "has owner_name firewall, not gate: release it first" in host.refusal("passthrough_port", **{**FIREWALL, "owner_name": "gate"})
+    plug = host.module("passthrough_port", **FIREWALL)["port"]["plug"]
+    assert not host.module("passthrough_port", **FIREWALL, plug=plug)["changed"]
+    assert "not on what plug says" in host.refusal("passthrough_port", **FIREWALL, plug={**plug, "mode": "vepa"})
 
 
 def test_two_leases_of_one_owner_are_told_apart_by_their_mac(host: Host, network):
