@@ -89,12 +89,43 @@ while [ "$tries" -gt 0 ] && [ "$(cat "$device/carrier" 2> /dev/null)" != 1 ]; do
 done
 """
 
-_PROBE = """
+_DRIVERS = """
+# Also run by a restart, when guests may have VFs: what is as declared, or is in use, is left alone.
+driver_of() {
+  [ ! -e "$1/driver" ] || basename "$(readlink -f "$1/driver")"
+}
+in_use() {
+  for upper in "$1"/net/*/upper_* "$1"/virtio*/net/*/upper_*; do
+    [ ! -e "$upper" ] || { echo "$1 keeps its driver: $upper stands on it." >&2; return 0; }
+  done
+  case $(driver_of "$1") in
+    vfio*) echo "$1 keeps its driver: VFIO has it." >&2 ;;
+    *) return 1 ;;
+  esac
+}
 release() {
   [ ! -e "$1/driver" ] || basename "$(readlink -f "$1")" > "$1/driver/unbind"
 }
 probe() {
-  basename "$(readlink -f "$1")" > /sys/bus/pci/drivers_probe
+  basename "$(readlink -f "$1")" > "$1/subsystem/drivers_probe"
+}
+set_msix_count() {
+  ! in_use "$1" || return 0
+  release "$1"
+  echo "$2" > "$1/sriov_vf_msix_count" || failed=1
+  probe "$1"
+}
+bind() {
+  [ "$(driver_of "$1")" != "$2" ] && ! in_use "$1" || return 0
+  modprobe --quiet "$2"
+  echo "$2" > "$1/driver_override"
+  release "$1"
+  probe "$1" || failed=1
+}
+bind_none() {
+  ! in_use "$1" || return 0
+  echo none > "$1/driver_override"
+  release "$1" || failed=1
 }
 """
 
@@ -169,10 +200,10 @@ def _drivers(vfs: dict[int, dict[str, Any]]) -> list[str]:
     for index, values in sorted(vfs.items()):
         vf = f'"$pf/virtfn{index}"'
         if "msix_count" in values:
-            lines.append(f"release {vf}; echo {values['msix_count']} > {vf}/sriov_vf_msix_count || failed=1; probe {vf}\n")
+            lines.append(f"set_msix_count {vf} {values['msix_count']}\n")
         driver = values.get("driver", "default")
         if driver == "none":
-            lines.append(f"echo none > {vf}/driver_override; release {vf} || failed=1\n")
+            lines.append(f"bind_none {vf}\n")
         elif driver != "default":
-            lines.append(f"modprobe --quiet {driver}; echo {driver} > {vf}/driver_override; release {vf}; probe {vf} || failed=1\n")
-    return [_PROBE, *lines] if lines else []
+            lines.append(f"bind {vf} {driver}\n")
+    return [_DRIVERS, *lines] if lines else []

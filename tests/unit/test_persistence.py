@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._persistence import Persistence
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
+from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
 
 PF = {
     "name": "enp1s0",
@@ -180,3 +181,63 @@ def test_the_script_for_the_next_boot_is_good_shell(host: Host) -> None:
         "link set dev $name vf 0 mac 52:54:00:00:00:01",
         "link set dev $name vf 0 max_tx_rate 100 min_tx_rate 0",
     ]
+
+
+class Booted:
+    """A host on a sysfs tree whose script for the next boot is run, with commands that do nothing but say where the PF is."""
+
+    def __init__(self, host: Host, tree: Tree, folder: Path) -> None:
+        self.host, self.tree, self.folder = host, tree, folder
+        self.card = tree.pf("enp1s0", "0000:01:00.0", vfs=4)
+        folder.mkdir()
+        for command, answer in {"systemctl": tree.root / "class/net/enp1s0", "udevadm": "", "modprobe": "", "ip": ""}.items():
+            (folder / command).write_text(f"#!/bin/sh\necho {answer}\n", encoding="utf-8")
+            (folder / command).chmod(0o755)
+
+    def start(self, vfs: dict[int, dict[str, Any]]) -> str:
+        """What the script says; it must not fail."""
+        self.host.run(num_vfs="4", vfs=vfs)
+        environment = {"PATH": f"{self.folder}:{os.environ['PATH']}"}
+        return subprocess.run(["sh", self.host.root / BY_MAC[-1]], env=environment, check=True, stderr=subprocess.PIPE, text=True).stderr
+
+    def writes(self, index: int) -> dict[str, str]:
+        """What was written for a VF, by file."""
+        vf = self.card.vf(index).folder
+        files = {name: vf / name for name in ("driver_override", "driver/unbind", "sriov_vf_msix_count")}
+        written = {name: path.read_text(encoding="ascii").strip() for name, path in files.items() if path.exists()}
+        return {name: text for name, text in written.items() if name != "driver/unbind" or text == vf.resolve().name}
+
+
+@pytest.fixture
+def booted(host: Host, tree: Tree, tmp_path: Path) -> Booted:
+    return Booted(host, tree, tmp_path / "bin")
+
+
+def test_the_script_gives_vfs_their_drivers_and_vectors(booted: Booted) -> None:
+    assert booted.start({0: {"driver": "vfio-pci"}}) == ""
+    assert booted.writes(0) == {"driver_override": "vfio-pci", "driver/unbind": "0000:01:10.0"}
+    assert (booted.tree.root / "bus/pci/drivers_probe").read_text(encoding="ascii") == "0000:01:10.0\n"
+    assert booted.start({0: {"driver": "default"}, 2: {"driver": "none"}}) == ""
+    assert booted.writes(2) == {"driver_override": "none", "driver/unbind": "0000:01:10.4"}
+    assert booted.start({2: {"driver": "default"}, 3: {"msix_count": 4}}) == ""
+    assert booted.writes(3) == {"sriov_vf_msix_count": "4", "driver/unbind": "0000:01:10.6"}
+
+
+def test_the_script_does_nothing_to_a_driver_that_is_as_declared(booted: Booted) -> None:
+    booted.card.vf(0).bound_to("vfio-pci")
+    assert booted.start({0: {"driver": "vfio-pci"}, 1: {"driver": "igbvf"}}) == ""
+    assert (booted.writes(0), booted.writes(1)) == ({}, {})
+
+
+@pytest.mark.parametrize("wanted", [{"driver": "none"}, {"driver": "igbvf"}, {"msix_count": 4}])
+def test_the_script_takes_no_vf_from_vfio_when_it_is_run_again(booted: Booted, wanted: dict[str, Any]) -> None:
+    booted.card.vf(1).bound_to("vfio-pci")
+    assert booted.start({1: wanted}).endswith("/virtfn1 keeps its driver: VFIO has it.\n")
+    assert booted.writes(1) == {}
+
+
+@pytest.mark.parametrize("wanted", [{"driver": "none"}, {"driver": "vfio-pci"}, {"msix_count": 4}])
+def test_the_script_takes_no_vf_from_a_guests_macvtap_when_it_is_run_again(booted: Booted, wanted: dict[str, Any]) -> None:
+    (booted.card.vf(1).net / "enp1s0v1" / "upper_macvtap0").symlink_to("..")
+    assert booted.start({1: wanted}).endswith("/upper_macvtap0 stands on it.\n")
+    assert booted.writes(1) == {}
