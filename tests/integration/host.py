@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -47,9 +50,8 @@ class Host(Namespaces):
     def start_libvirtd(self) -> None:
         with self.log.open("ab") as log:
             self._libvirtd = self._enter("libvirtd", stdout=log, stderr=log)
-        socket = self.root / "run/libvirt/libvirt-sock"
         deadline = time.monotonic() + PATIENCE
-        while not socket.exists():
+        while not _listens(self.root / "run/libvirt", "libvirt-sock"):
             if self._libvirtd.poll() is not None:
                 raise RuntimeError(f"libvirtd ended with {self._libvirtd.returncode}:\n{self.log.read_text()[-2000:]}")
             assert time.monotonic() < deadline, f"libvirtd opened no socket within {PATIENCE} seconds"
@@ -196,3 +198,17 @@ def _member(element: ElementTree.Element) -> str:
         return element.attrib["dev"]
     domain, bus, slot, function = (int(element.attrib[part], 16) for part in ("domain", "bus", "slot", "function"))
     return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
+
+
+def _listens(folder: Path, name: str) -> bool:
+    """Whether a daemon takes connections at a socket: its file is there a moment before."""
+    with contextlib.ExitStack() as stack:
+        connection = stack.enter_context(socket.socket(socket.AF_UNIX))
+        try:
+            # The path of a socket has at most 107 characters, a test's may have more.
+            number = os.open(folder, os.O_PATH)
+            stack.callback(os.close, number)
+            connection.connect(f"/proc/self/fd/{number}/{name}")
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+    return True
