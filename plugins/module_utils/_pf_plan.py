@@ -55,6 +55,8 @@ class PfPlan:
         self._pf, self._wish, self._kernel, self._drivers, self._dependents = pf, wish, kernel, drivers, dependents
         self._look_again = look_again
         self._name = describe_pf(pf)
+        if pf["num_vfs"] is None or pf["total_vfs"] is None:
+            raise SriovError(f"How many VFs {self._name} has and can have cannot be read: see why with vfpool.sriov.sriov_vf_facts, in its incomplete list.")
         self._require_interface()
         self.num_vfs = wanted_num_vfs(wish["num_vfs"], pf)
         count = pf["num_vfs"] if self.num_vfs is None else self.num_vfs

@@ -268,3 +268,8 @@ def test_a_pf_without_an_interface_has_no_link_to_set(tree: Tree, kernel: Record
     pf = {**kernel.read(), "name": None, "pci_address": "0000:05:00.0"}
     tree.pf(None, "0000:05:00.0", vfs=1)
     assert refusal(kernel, pf, link="up", mtu=9000).startswith("0000:05:00.0 has no network interface, so link and mtu cannot be set")
+
+
+@pytest.mark.parametrize("unread", ["num_vfs", "total_vfs"])
+def test_a_pf_whose_number_of_vfs_cannot_be_read_is_left_alone(kernel: RecordedKernel, unread: str) -> None:
+    assert "cannot be read" in refusal(kernel, {**kernel.read(), unread: None}, num_vfs="2")
