@@ -59,13 +59,13 @@ class PfKernel:
 
     def set_drivers_autoprobe(self, value: bool) -> None:
         try:
-            self._write("sriov_drivers_autoprobe", str(int(value)))
+            self.sysfs.write(f"{self._folder}/sriov_drivers_autoprobe", str(int(value)))
         except OSError as error:
             raise SriovError(f"{describe_pf(self._pf)} refuses drivers_autoprobe {value}: {error.strerror}.") from error
 
     def destroy_vfs(self) -> None:
         try:
-            self._write("sriov_numvfs", "0")
+            self.sysfs.write(f"{self._folder}/sriov_numvfs", "0")
         except OSError as error:
             raise SriovError(f"{describe_pf(self._pf)} does not let go of its VFs ({error.strerror}): see journalctl -k for the driver's reason.") from error
         self._ours = False
@@ -80,7 +80,7 @@ class PfKernel:
             self._refuse_vfs_of_others()
             try:
                 self._ours = True
-                self._write("sriov_numvfs", str(count))
+                self.sysfs.write(f"{self._folder}/sriov_numvfs", str(count))
             except OSError as error:
                 if error.errno == errno.EBUSY:
                     self._ours = False
@@ -151,11 +151,3 @@ class PfKernel:
         if code != 0:
             reason = err.strip().replace("RTNETLINK answers: ", "").replace("Error: ", "").rstrip(".") or f"{command[0]} exited with {code}"
             raise SriovError(f"{describe_pf(self._pf)} refuses {setting}: {reason}.")
-
-    def _write(self, name: str, value: str) -> None:
-        # One write system call without a newline or a buffer: the errno of the driver comes back from it.
-        fd = os.open(f"{self.sysfs.root}/{self._folder}/{name}", os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(fd, value.encode())
-        finally:
-            os.close(fd)

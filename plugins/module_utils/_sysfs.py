@@ -86,3 +86,11 @@ class Sysfs:
             if error.errno in _ABSENT:
                 return None
             raise
+
+    def write(self, path: str, value: str) -> None:
+        """Write by one system call without a newline or a buffer, so that the driver's own errno comes back as the OSError."""
+        fd = os.open(f"{self.root}/{path}", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, value.encode())
+        finally:
+            os.close(fd)

@@ -8,7 +8,6 @@ Source: Documentation/ABI/testing/sysfs-bus-pci of the Linux kernel (driver_over
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -72,23 +71,23 @@ class VfDrivers:
         driver = self._driver(address)
         self._unbind(address, driver)
         try:
-            self._write(f"{address}/sriov_vf_msix_count", str(count))
+            self._sysfs.write(f"{_DEVICES}/{address}/sriov_vf_msix_count", str(count))
         except OSError as error:
             raise SriovError(f"VF {index} of {describe_pf(self._pf)} refuses msix_count {count} ({error.strerror}): see journalctl -k.") from error
         finally:
             if driver:
-                self._write("../drivers_probe", address)
+                self._sysfs.write("bus/pci/drivers_probe", address)
 
     def _bind_one(self, index: int, driver: str) -> None:
         address = self._address(index)
         now = self._driver(address)
         try:
             # Any other name keeps drivers away; an empty line lets the card's own driver come.
-            self._write(f"{address}/driver_override", "\n" if driver == "default" else driver)
+            self._sysfs.write(f"{_DEVICES}/{address}/driver_override", "\n" if driver == "default" else driver)
             if not is_bound_as(now, driver):
                 self._unbind(address, now)
                 if driver != "none":
-                    self._write("../drivers_probe", address)
+                    self._sysfs.write("bus/pci/drivers_probe", address)
             reason = "it does not take this device"
         except OSError as error:
             reason = error.strerror or "no reason given"
@@ -97,7 +96,7 @@ class VfDrivers:
 
     def _unbind(self, address: str, driver: str | None) -> None:
         if driver is not None:
-            self._write(f"{address}/driver/unbind", address)
+            self._sysfs.write(f"{_DEVICES}/{address}/driver/unbind", address)
 
     def _address(self, index: int) -> str:
         address = self._sysfs.link_name(f"{_DEVICES}/{self._pf['pci_address']}/virtfn{index}")
@@ -114,10 +113,3 @@ class VfDrivers:
     def _has_iommu(self) -> bool:
         unsafe = self._sysfs.text("module/vfio/parameters/enable_unsafe_noiommu_mode")
         return unsafe == "Y" or self._sysfs.exists(f"{_DEVICES}/{self._pf['pci_address']}/iommu_group")
-
-    def _write(self, path: str, value: str) -> None:
-        fd = os.open(f"{self._sysfs.root}/{_DEVICES}/{path}", os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(fd, value.encode())
-        finally:
-            os.close(fd)

@@ -275,7 +275,7 @@ def main() -> None:
     )
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
-    # pyudev waits for the VFs, libvirt's bindings tell which guest holds one.
+    # pyudev waits for the VFs, libvirt's bindings tell which networks' pools a change makes stale.
     respawn_where("pyudev", "libvirt")
     try:
         require("pyudev")
