@@ -18,8 +18,9 @@ __all__ = ["NO_LIBVIRT", "Claim", "Guests", "ask_libvirt", "domain_claims", "hol
 NO_LIBVIRT = "libvirt is not installed on this host, so there is no ledger of guests to read"
 
 _DAEMONS = ("/usr/sbin/libvirtd", "/usr/sbin/virtqemud", "/usr/sbin/virtnetworkd")
+_SOCKETS = "/run/libvirt"
 # One daemon for everything, or one for guests (which asks the one for networks), or one for networks alone.
-_EVERYTHING, _GUESTS, _NETWORKS = (f"/run/libvirt/{name}-sock-ro" for name in ("libvirt", "virtqemud", "virtnetworkd"))
+_SERVERS = ("libvirt", "virtqemud", "virtnetworkd")
 _ACTIVE, _PERSISTENT = 1, 4  # of virConnectListAllDomainsFlags
 _ACTIVE_NETWORKS = 2  # of virConnectListAllNetworksFlags
 _LIVE, _INACTIVE = 0, 2  # of virDomainXMLFlags
@@ -50,15 +51,16 @@ def ask_libvirt() -> Guests:
 
     A daemon that rests is started by its socket. Where there is none for guests, there may be one for networks alone.
     """
-    paths = [path for path in (_EVERYTHING, _GUESTS, _NETWORKS) if os.path.exists(path)]
+    paths = [path for path in (f"{_SOCKETS}/{name}-sock-ro" for name in _SERVERS) if os.path.exists(path)]
     doubt = "libvirt is not running: start libvirtd.socket or virtqemud.socket" if any(map(os.path.exists, _DAEMONS)) else NO_LIBVIRT
     for path in paths:
-        for uri in ("network:///system",) if path == _NETWORKS else ("qemu:///system", "network:///system"):
+        for uri in ("network:///system",) if "virtnetworkd" in path else ("qemu:///system", "network:///system"):
             try:
                 return _ask(path, uri, None if uri.startswith("qemu") else doubt)
             except OSError as error:
                 doubt = f"libvirt is not running, or does not answer: {error.strerror or error}"
-            except DaemonError as error:
+                break  # nor will it answer the next question, and each may take its time
+            except (DaemonError, ValueError) as error:
                 doubt = f"libvirt at {uri} does not tell what its guests hold: {error}"
     return Guests([], set(), doubt)
 
@@ -90,7 +92,7 @@ def _add_domains(daemon: Daemon, guests: Guests) -> None:
 
 
 def port_claims(xml: str, network: str) -> list[Claim]:
-    """What a network port's document says is held: one device, or none (a port of a bridge)."""
+    """What a network port's document says is held: one device, or none (a port of a bridge). Raises ValueError for nonsense."""
     port = _parse(xml)
     device = _device(port.find("plug"))
     entry = holder("libvirt_port", port.findtext("owner/name"), port.findtext("owner/uuid"), network)
@@ -98,7 +100,7 @@ def port_claims(xml: str, network: str) -> list[Claim]:
 
 
 def domain_claims(xml: str, active: bool) -> Guests:
-    """The devices that a domain's document names outright, and the interfaces that were made for it."""
+    """The devices that a domain's document names outright, and the interfaces that were made for it. Raises ValueError for nonsense."""
     domain = _parse(xml)
     name, uuid = domain.findtext("name"), domain.findtext("uuid")
     guests = Guests([], set())
@@ -113,9 +115,12 @@ def domain_claims(xml: str, active: bool) -> Guests:
 
 
 def _parse(xml: str) -> Element:
-    from xml.etree.ElementTree import fromstring  # only usage needs it
+    from xml.etree.ElementTree import ParseError, fromstring  # only usage needs it
 
-    return fromstring(xml)  # noqa: S314  # libvirt wrote it: no entities to fear
+    try:
+        return fromstring(xml)  # noqa: S314  # libvirt wrote it: no entities to fear
+    except ParseError as error:
+        raise ValueError(f"one of its documents is no XML: {error}") from error
 
 
 def _device(element: Element | None) -> str | None:

@@ -3,25 +3,35 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Private to this collection: the few questions of the facts to libvirt's daemon, over its read-only socket.
 
-The facts are gathered on every host again and again, and libvirt's Python bindings would cost them more than all else together: their import
-alone as much as a bare Python, and half as much memory as a whole Ansible module. The protocol on the socket is libvirt's stable one
-(remote_protocol.x, XDR of RFC 4506). Whatever changes something goes through the bindings, in `_libvirt`.
+Why not libvirt's Python bindings, as everywhere else in this collection: the facts are gathered on every host again and again, and must
+stay within 1.3 times the memory of ping. The bindings alone take 7 MiB, half of what a whole Ansible module has, and 40 ms to import; and where
+the module's Python is not the distribution's, which alone has them, the module would have to start a second time. docs/performance.md
+has the figures. Whatever changes something goes through the bindings, in `_libvirt`.
+
+The protocol is libvirt's own and stable: procedures are numbered in src/remote/remote_protocol.x and never change, messages are framed as in
+src/rpc/virnetprotocol.x, and their content is XDR (RFC 4506). An answer that is not exactly the one to the question is never guessed at:
+it is an error, and ends in `incomplete` of the facts.
 """
 
 from __future__ import annotations
 
 import socket
 import struct
+import time
 from typing import Any
 
 __all__ = ["Daemon", "DaemonError"]
 
-_PROGRAM, _VERSION, _CALL, _OK = 0x20008086, 1, 0, 0
-# Procedures of remote_protocol.x.
+_PROGRAM, _VERSION = 0x20008086, 1  # REMOTE_PROGRAM, REMOTE_PROTOCOL_VERSION
+_CALL, _REPLY = 0, 1  # virNetMessageType
+_OK, _ERROR = 0, 1  # virNetMessageStatus
+_LONGEST = 4 + 32 * 1024 * 1024  # VIR_NET_MESSAGE_LEN_MAX + VIR_NET_MESSAGE_MAX, in bytes
+# REMOTE_PROC_CONNECT_OPEN and so on.
 _OPEN, _DOMAIN_XML, _AUTH_LIST, _DOMAINS, _NETWORKS, _PORTS, _PORT_XML = 1, 14, 66, 273, 283, 404, 409
 _READ_ONLY = 1  # VIR_CONNECT_RO
+_NO_DOMAIN, _NO_PORT = 42, 107  # of virterror.h
 _HEADER = struct.Struct(">7I")
-# A daemon that hangs must not make the facts hang.
+# Seconds for each answer: a daemon that hangs must not make the facts hang.
 _TIMEOUT = 20
 
 
@@ -34,7 +44,7 @@ class DaemonError(Exception):
 
 
 class Daemon:
-    """A read-only connection. Any method raises DaemonError, or OSError where there is no daemon or it does not answer."""
+    """A read-only connection. Any method raises DaemonError, or OSError where there is no daemon or no answer that makes sense."""
 
     def __init__(self, path: str, uri: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -62,13 +72,13 @@ class Daemon:
         reply = self._call(_PORTS, name, _number(1), _number(0))
         # Each port names its network again, before its own UUID.
         uuids = [(reply.text(), reply.uuid(), reply.uuid())[2] for _item in range(reply.number())]
-        return self._documents([(_PORT_XML, name, uuid, _number(0)) for uuid in uuids], gone=107)
+        return self._documents([(_PORT_XML, name, uuid, _number(0)) for uuid in uuids], gone=_NO_PORT)
 
     def domains(self, listed: int, xml: int) -> list[str]:
         """The XML of each domain (flags of virConnectListAllDomains and of virDomainGetXMLDesc)."""
         reply = self._call(_DOMAINS, _number(1), _number(listed))
         names = [_text(reply.text()) + reply.uuid() + _number(reply.number()) for _item in range(reply.number())]
-        return self._documents([(_DOMAIN_XML, name, _number(xml)) for name in names], gone=42)
+        return self._documents([(_DOMAIN_XML, name, _number(xml)) for name in names], gone=_NO_DOMAIN)
 
     def _documents(self, calls: list[tuple[Any, ...]], gone: int) -> list[str]:
         documents = []
@@ -83,32 +93,39 @@ class Daemon:
     def _call(self, procedure: int, *arguments: bytes) -> _Reply:
         body = b"".join(arguments)
         self._serial += 1
+        deadline = time.monotonic() + _TIMEOUT
+        self._socket.settimeout(_TIMEOUT)
         self._socket.sendall(_HEADER.pack(_HEADER.size + len(body), _PROGRAM, _VERSION, procedure, _CALL, self._serial, _OK) + body)
-        length, _program, _version, _procedure, _type, _serial, status = _HEADER.unpack(self._receive(_HEADER.size))
-        reply = _Reply(self._receive(length - _HEADER.size))
+        length, *answered, status = _HEADER.unpack(self._receive(_HEADER.size, deadline))
+        if answered != [_PROGRAM, _VERSION, procedure, _REPLY, self._serial] or status not in (_OK, _ERROR) or not _HEADER.size <= length <= _LONGEST:
+            raise ConnectionError("its answer is not one of libvirt's protocol")
+        reply = _Reply(self._receive(length - _HEADER.size, deadline))
         if status == _OK:
             return reply
         code, _domain, said = reply.number(), reply.number(), reply.number()
         raise DaemonError(" ".join(reply.text().split()) if said else f"error {code}", code)
 
-    def _receive(self, count: int) -> bytes:
-        received = b""
+    def _receive(self, count: int, deadline: float) -> bytes:
+        received = bytearray()
         while len(received) < count:
+            self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
             part = self._socket.recv(count - len(received))
             if not part:
-                raise ConnectionError("the daemon closed the connection")
+                raise ConnectionError("it closed the connection")
             received += part
-        return received
+        return bytes(received)
 
 
 class _Reply:
-    """What a reply says, in its order."""
+    """What a reply says, in its order. Raises ConnectionError where the reply ends before that."""
 
     def __init__(self, body: bytes) -> None:
         self._body, self._position = body, 0
 
     def _take(self, count: int) -> bytes:
         taken = self._body[self._position : self._position + count]
+        if len(taken) < count:
+            raise ConnectionError("its answer ends too early")
         self._position += count
         return taken
 

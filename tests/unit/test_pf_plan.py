@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.vfpool.sriov.plugins.module_utils import _guests
+from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _namespaces
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_diff import as_diff
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
@@ -184,8 +184,8 @@ def test_the_undo_leaves_new_vfs_to_a_guest_that_has_one_already(kernel: Recorde
 
 @pytest.mark.parametrize("running", [False, True])
 def test_without_libvirt_no_guest_of_its_holds_a_vf(kernel: RecordedKernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, running: bool) -> None:
-    for path in ("_EVERYTHING", "_GUESTS", "_NETWORKS"):
-        monkeypatch.setattr(_guests, path, str(tmp_path / "socket"))
+    monkeypatch.setattr(_guests, "_SOCKETS", str(tmp_path))
+    monkeypatch.setattr(_namespaces, "_PROC", str(tmp_path))
     monkeypatch.setattr(_guests, "_DAEMONS", (str(tmp_path),) if running else ())
     params = {"pf": "enp1s0", "vfs": [{"index": "0", "driver": "none"}], "on_in_use": "fail", "persist": False, "timeout": 0}
     module = SimpleNamespace(

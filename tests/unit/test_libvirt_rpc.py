@@ -1,0 +1,174 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the facts make of a daemon that does not speak as libvirt does: a doubt that is named, never a traceback and never a holder."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _libvirt_rpc
+from ansible_collections.vfpool.sriov.plugins.module_utils._guests import Guests, ask_libvirt, holder
+
+HEADER = struct.Struct(">7I")
+PORT = "<networkport><owner><name>web1</name><uuid>u</uuid></owner><plug type='direct' dev='v0'/></networkport>"
+DOMAIN = "<domain><name>db1</name><uuid>d</uuid><devices><interface type='direct'><source dev='v1'/></interface></devices></domain>"
+
+
+def number(value: int) -> bytes:
+    return value.to_bytes(4, "big")
+
+
+def text(value: str) -> bytes:
+    encoded = value.encode()
+    return number(len(encoded)) + encoded + bytes(-len(encoded) % 4)
+
+
+UUID = bytes(range(16))
+# What each procedure answers on a host with one network, one lease and one running guest.
+ANSWERS = {
+    66: number(1) + number(0),
+    1: b"",
+    283: number(1) + text("pool") + UUID,
+    404: number(1) + text("pool") + UUID + UUID,
+    409: text(PORT),
+    273: number(1) + text("db1") + UUID + number(1),
+    14: text(DOMAIN),
+}
+Reply = Callable[[int, int], bytes]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def patience() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_libvirt_rpc, "_TIMEOUT", 0.5)
+        yield
+
+
+def reply(procedure: int, serial: int, body: bytes | None = None, *, program: int = 0x20008086, version: int = 1, kind: int = 1, status: int = 0,
+          length: int | None = None) -> bytes:  # fmt: skip
+    body = ANSWERS[procedure] if body is None else body
+    return HEADER.pack(HEADER.size + len(body) if length is None else length, program, version, procedure, kind, serial, status) + body
+
+
+def refusal(procedure: int, serial: int) -> bytes:
+    return reply(procedure, serial, number(38) + number(7) + number(1) + text("cannot\nopen it"), status=1)
+
+
+@contextmanager
+def daemon(answer: Reply) -> Iterator[str]:
+    """A folder with the socket of a daemon that gives these answers; an empty one closes the connection."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(Path(folder, "libvirt-sock-ro")))
+        listening.listen()
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection = listening.accept()[0]
+                except OSError:
+                    return
+                with connection:
+                    converse(connection, answer)
+
+        server = threading.Thread(target=serve)
+        server.start()
+        try:
+            yield folder
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            server.join()
+
+
+def converse(connection: socket.socket, answer: Reply) -> None:
+    try:
+        while len(header := connection.recv(HEADER.size)) == HEADER.size:
+            length, _program, _version, procedure, _kind, serial, _status = HEADER.unpack(header)
+            if length > HEADER.size:
+                connection.recv(length - HEADER.size)
+            said = answer(procedure, serial)
+            if not said:
+                return
+            connection.sendall(said)
+    except OSError:
+        return  # the other side has heard enough
+
+
+def ask(answer: Reply) -> Guests:
+    with daemon(answer) as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_guests, "_SOCKETS", folder)
+        return ask_libvirt()
+
+
+def test_every_lease_and_every_guest_is_heard() -> None:
+    guests = ask(reply)
+    assert guests.claims == [("v0", holder("libvirt_port", "web1", "u", "pool")), ("v1", holder("libvirt_domain", "db1", "d"))]
+    assert guests.doubt is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "doubt"),
+    [
+        (lambda procedure, serial: reply(procedure, serial, version=2), "its answer is not one of libvirt's protocol"),
+        (lambda procedure, serial: reply(procedure, serial, program=7), "its answer is not one of libvirt's protocol"),
+        (lambda procedure, serial: reply(procedure, serial + 1), "its answer is not one of libvirt's protocol"),
+        (lambda procedure, serial: reply(procedure, serial, kind=2), "its answer is not one of libvirt's protocol"),
+        (lambda procedure, serial: reply(procedure, serial, status=2), "its answer is not one of libvirt's protocol"),
+        (lambda procedure, serial: reply(procedure, serial, length=0xFFFFFFFF), "its answer is not one of libvirt's protocol"),
+        (lambda procedure, serial: reply(procedure, serial, length=12), "its answer is not one of libvirt's protocol"),
+        (lambda _procedure, _serial: b"HTTP/1.1 400 Bad Request\r\n\r\n", "its answer is not one of libvirt's protocol"),
+        (lambda _procedure, _serial: b"", "it closed the connection"),
+        (lambda procedure, serial: reply(procedure, serial) if procedure != 283 else reply(283, serial, number(10**6)), "its answer ends too early"),
+        (lambda procedure, serial: reply(procedure, serial) if procedure != 14 else reply(14, serial, number(2**31)), "its answer ends too early"),
+        (lambda procedure, serial: reply(procedure, serial) if procedure != 1 else reply(1, serial, status=1), "its answer ends too early"),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_not_libvirts_is_a_doubt_and_holds_nothing(answer: Reply, doubt: str) -> None:
+    assert ask(answer) == Guests([], set(), f"libvirt is not running, or does not answer: {doubt}")
+
+
+def test_a_daemon_that_says_nothing_is_not_waited_for_without_end() -> None:
+    assert ask(lambda procedure, serial: reply(procedure, serial)[:-1]) == Guests([], set(), "libvirt is not running, or does not answer: timed out")
+
+
+def test_a_daemon_that_refuses_is_quoted_in_one_line() -> None:
+    assert ask(refusal) == Guests([], set(), "libvirt at network:///system does not tell what its guests hold: cannot open it")
+
+
+def test_leases_are_heard_where_guests_are_not_and_the_doubt_remains() -> None:
+    guests = ask(lambda procedure, serial: refusal(procedure, serial) if procedure == 273 else reply(procedure, serial))
+    assert [claim.holder["kind"] for claim in guests.claims] == ["libvirt_port"]
+    assert guests.doubt == "libvirt at qemu:///system does not tell what its guests hold: cannot open it"
+
+
+@pytest.mark.parametrize("nonsense", ["<domain", "", "<domain><devices><hostdev type='pci'><source><address bus='?'/></source></hostdev></devices></domain>"])
+def test_a_document_that_makes_no_sense_is_a_doubt(nonsense: str) -> None:
+    guests = ask(lambda procedure, serial: reply(procedure, serial, text(nonsense) if procedure == 14 else None))
+    assert [claim.holder["kind"] for claim in guests.claims] == ["libvirt_port"]
+    assert guests.doubt and guests.doubt.startswith("libvirt at qemu:///system does not tell what its guests hold: ")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(sorted(ANSWERS)), st.binary(max_size=64), st.integers(0, 200), st.booleans())
+def test_whatever_is_damaged_in_an_answer_there_is_no_traceback(procedure: int, noise: bytes, at: int, framed: bool) -> None:
+    def answer(asked: int, serial: int) -> bytes:
+        if asked != procedure:
+            return reply(asked, serial)
+        if framed:  # the frame is right, and what it holds is not
+            body = ANSWERS[asked]
+            return reply(asked, serial, body[:at] + noise + body[at + len(noise) :])
+        whole = reply(asked, serial)
+        return (whole[:at] + noise + whole[at + len(noise) :])[: len(whole)] + bytes(16)
+
+    guests = ask(answer)
+    assert all(isinstance(claim.device, str) for claim in guests.claims)
