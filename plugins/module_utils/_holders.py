@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT, Claim, ask_libvirt, holder
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links
-from ansible_collections.vfpool.sriov.plugins.module_utils._namespaces import find_in_namespaces
+from ansible_collections.vfpool.sriov.plugins.module_utils._namespaces import look_elsewhere
 from ansible_collections.vfpool.sriov.plugins.module_utils._processes import openers
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import parse_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
@@ -27,6 +27,8 @@ __all__ = ["add_holders", "describe_holder", "link_claims", "without_libvirt", "
 _USED_BY = re.compile(r"vfs\[(.+)\]\.used_by")
 _DEVICES = "bus/pci/devices"
 _MACVLANS = ("macvtap", "macvlan", "ipvtap", "ipvlan")
+# Links that can live in another namespace than what they stand on. Tunnels name themselves in its place, and veths their other end.
+_STANDS_ELSEWHERE = (*_MACVLANS, "vlan", "macsec")
 _ORDER = ("libvirt_port", "libvirt_domain", "macvtap", "vfio", "netns", "host")
 
 
@@ -50,7 +52,7 @@ def add_holders(pfs: list[dict[str, Any]], links: Links | None, sysfs: Sysfs, in
     search.look_at_links(links)  # first: it knows the VFs' other names
     search.look_at_guests()
     search.look_at_processes()
-    search.look_at_namespaces()
+    search.look_at_namespaces(links)
     for vf in vfs:
         found = without_repetition(vf.holders, search.made_by_libvirt)
         vf.facts["used_by"] = found if found or not vf.doubts else None
@@ -119,11 +121,18 @@ class _Search:
                 vf.doubts += reasons
                 vf.holders += [holder("vfio", process) for path in vf.device_files for process in processes.get(path, ())]
 
-    def look_at_namespaces(self) -> None:
+    def look_at_namespaces(self, links: Links | None) -> None:
         moved = {vf.facts["pci_address"] for vf in self.vfs if vf.moved}
-        if moved:
-            namespaces = find_in_namespaces(moved)
-            self._claim(Claim(address, holder("netns", namespaces.get(address))) for address in moved)
+        elsewhere = look_elsewhere(moved)
+        self._claim(Claim(address, holder("netns", elsewhere.moved.get(address))) for address in moved)
+        names = {link.get("ifindex"): name for name, link in links.by_name.items()} if links else {}
+        for upper in elsewhere.uppers:
+            if upper.lower in names and upper.kind in _STANDS_ELSEWHERE:
+                entry = holder("macvtap", f"{upper.name} in {upper.namespace}") if upper.kind in _MACVLANS else holder("netns", upper.namespace)
+                self._claim([Claim(names[upper.lower], entry)])
+        for vf in self.vfs:
+            if vf.facts["name"] is not None:
+                vf.doubts += elsewhere.doubts
 
 
 def without_repetition(holders: list[dict[str, Any]], made_by_libvirt: set[str]) -> list[dict[str, Any]]:

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, the vfpool.sriov authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: which network namespace a PCI function's interface was moved to."""
+"""Private to this collection: what other network namespaces have of this one: interfaces that were moved there, and links that stand on ours.
+
+A container's macvlan is such a link. In this namespace the kernel shows no trace of it, not even at the interface that it stands on.
+"""
 
 from __future__ import annotations
 
@@ -9,72 +12,107 @@ import os
 import socket
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._ethtool import bus_info
 from ansible_collections.vfpool.sriov.plugins.module_utils._processes import command
+from ansible_collections.vfpool.sriov.plugins.module_utils._rtnetlink import id_of_namespace, stacked_links
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["find_in_namespaces"]
+__all__ = ["Elsewhere", "Upper", "look_elsewhere"]
 
+_PROC, _NAMED = "/proc", "/run/netns"
 _CLONE_NEWNET = 0x40000000  # linux/sched.h
 
 
-def find_in_namespaces(addresses: set[str], proc: str = "/proc", named: str = "/run/netns") -> dict[str, str]:
-    """PCI address to the name of the network namespace that its interface is in; those not found are left out.
+class Upper(NamedTuple):
+    """A link in another namespace that stands on the link of ours with the index ``lower``."""
+
+    lower: int
+    name: str
+    kind: str
+    namespace: str
+
+
+class Elsewhere(NamedTuple):
+    """The namespace of each interface that was moved, by PCI address; the links that stand on ours; and why there may be more of both.
 
     A namespace is called as ``ip netns`` calls it, or ``pid 4711 (nginx)`` after the first process in it.
+    """
+
+    moved: dict[str, str]
+    uppers: list[Upper]
+    doubts: list[str]
+
+
+def look_elsewhere(moved: set[str]) -> Elsewhere:
+    """Look into each network namespace that has a process or a name, for the interfaces of the PCI addresses ``moved`` and for links on ours.
+
     No process is started: a thread of ours enters each namespace in turn, and ends.
     """
-    found: dict[str, str] = {}
-    searcher = threading.Thread(target=_search, args=(addresses, list(_namespaces(proc, named)), found))
-    searcher.start()
-    searcher.join()
+    found = Elsewhere({}, [], [])
+    unseen: list[str] = []
+    others = list(_namespaces(unseen))
+    if others:
+        searcher = threading.Thread(target=_search, args=(moved, others, found, unseen))
+        searcher.start()
+        searcher.join()
+    if unseen:
+        found.doubts.append(f"the network namespaces of {len(unseen)} processes cannot be seen: become root")
     return found
 
 
-def _namespaces(proc: str, named: str) -> Iterator[tuple[str, str]]:
+def _namespaces(unseen: list[str]) -> Iterator[tuple[str, str]]:
     """Path and name of every namespace other than ours, once each."""
-    seen = {_identity(f"{proc}/self/ns/net")}
-    paths = [(f"{named}/{name}", name) for name in _entries(named)]
-    paths += [(f"{proc}/{pid}/ns/net", "") for pid in sorted(filter(str.isdigit, _entries(proc)), key=int)]
+    seen = {_identity(f"{_PROC}/self/ns/net", unseen)}
+    paths = [(f"{_NAMED}/{name}", name) for name in sorted(_entries(_NAMED))]
+    paths += [(f"{_PROC}/{pid}/ns/net", "") for pid in sorted(filter(str.isdigit, _entries(_PROC)), key=int)]
     for path, name in paths:
-        identity = _identity(path)
+        identity = _identity(path, unseen)
         if identity is not None and identity not in seen:
             seen.add(identity)
             pid = path.split("/")[-3]
-            yield path, name or f"pid {pid} ({command(pid, proc)})"
+            yield path, name or f"pid {pid} ({command(pid, _PROC)})"
 
 
 def _entries(folder: str) -> list[str]:
     try:
-        return sorted(os.listdir(folder))
+        return os.listdir(folder)
     except OSError:
         return []
 
 
-def _identity(path: str) -> tuple[int, int] | None:
+def _identity(path: str, unseen: list[str]) -> tuple[int, int] | None:
     try:
         status = os.stat(path)
-    except OSError:
+    except PermissionError:
+        unseen.append(path)
+        return None
+    except OSError:  # it ended meanwhile
         return None
     return status.st_dev, status.st_ino
 
 
-def _search(addresses: set[str], namespaces: list[tuple[str, str]], found: dict[str, str]) -> None:
-    for path, name in namespaces:
-        if len(found) == len(addresses):
-            return
-        try:
-            _enter(path)
-            for _index, interface in socket.if_nameindex():
-                address = _pci_address(interface)
-                if address in addresses:
-                    found[address] = name
-        except OSError:
-            continue  # gone meanwhile, or not ours to enter: what lives there stays without a name
+def _search(moved: set[str], namespaces: list[tuple[str, str]], found: Elsewhere, unseen: list[str]) -> None:
+    home = os.open("/proc/self/ns/net", os.O_RDONLY)
+    try:
+        for path, name in namespaces:
+            try:
+                _enter(path)
+                if len(found.moved) < len(moved):
+                    here = {_pci_address(interface) for _index, interface in socket.if_nameindex()}
+                    found.moved.update(dict.fromkeys(here & moved, name))
+                stacked = stacked_links()
+                ours = id_of_namespace(home) if stacked else None
+                found.uppers.extend(Upper(link.lower, link.name, link.kind, name) for link in stacked if link.namespace == ours)
+            except FileNotFoundError:
+                continue  # its last process has ended
+            except OSError:
+                unseen.append(path)
+    finally:
+        os.close(home)
 
 
 def _enter(path: str) -> None:

@@ -333,15 +333,18 @@ ansible_facts:
                       description:
                         - V(libvirt_port) for a guest, or another consumer, that took the VF from a libvirt network.
                         - V(libvirt_domain) for a guest whose definition names the VF outright.
-                        - V(macvtap) for a macvtap, macvlan or ipvlan device on the VF's interface that is no guest's of libvirt.
+                        - V(macvtap) for a macvtap, macvlan or ipvlan device on the VF's interface that is no guest's of libvirt, such as a
+                          container's.
                         - V(vfio) for a process that has the VF open through VFIO or UIO and is no guest of libvirt.
-                        - V(netns) for another network namespace that the VF's interface was moved to.
+                        - V(netns) for another network namespace that the VF's interface was moved to, or that has another device on it, such
+                          as a VLAN. Namespaces are looked into that a process is in, or that C(ip netns) lists.
                         - V(host) for the host itself, by a bridge, a bond, another device on the VF's interface, or an address of its own.
                       type: str
                       sample: libvirt_port
                     name:
                       description:
                         - Name of the guest or owner, of the device, the process, the network namespace or the address.
+                          A device in another network namespace is named with that, such as V(eth0 in blue).
                         - V(null) for a network namespace that could not be found.
                       type: str
                       sample: web1

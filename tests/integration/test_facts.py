@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,24 @@ def test_a_vf_in_another_namespace_is_held_even_if_libvirt_cannot_be_asked(host:
     host.tree.pf("enp1s0", "0000:01:00.0", vfs=2).vf(1).elsewhere()
     host.stop_libvirtd()
     assert used_by(host) == [None, [{"kind": "netns", "name": None, "uuid": None, "network": None, "active": True}]]
+
+
+def test_the_macvlan_of_a_container_holds_the_vf_that_it_stands_on(host: Host) -> None:
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=3)
+    with real_interfaces(host, "enp1s0v0", "enp1s0v1"):
+        for command in ("netns add blue", "link add link enp1s0v1 name mv1 type macvlan", "link set mv1 netns blue name eth0"):
+            host.run("ip", *command.split())
+        held = used_by(host)
+        host.run("ip", "netns", "delete", "blue")
+    assert held == [[], [{"kind": "macvtap", "name": "eth0 in blue", "uuid": None, "network": None, "active": True}], []]
+
+
+@contextmanager
+def real_interfaces(host: Host, name: str, other: str) -> Iterator[None]:
+    """Two interfaces that the kernel knows, too."""
+    host.run("ip", "link", "add", name, "type", "veth", "peer", "name", other)
+    yield
+    host.run("ip", "link", "delete", name)
 
 
 def test_a_selector_that_fits_nothing_fails_and_lists_the_pfs(host: Host) -> None:

@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: two questions to rtnetlink in the network namespace of this thread.
+
+A host has as many of these namespaces as it has containers, and each would cost a process of ``ip``.
+Sources: linux/netlink.h, rtnetlink.h, if_link.h and net_namespace.h.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Stacked", "id_of_namespace", "stacked_links"]
+
+_HEADER = struct.Struct("=IHHII")  # nlmsghdr
+_ATTRIBUTE = struct.Struct("=HH")  # rtattr
+_ERROR, _DONE, _GETLINK, _GETNSID = 2, 3, 18, 90
+_REQUEST, _DUMP = 0x1, 0x300
+_IFINFOMSG, _RTGENMSG = 16, 4  # their sizes in bytes
+_IFNAME, _LINK, _LINKINFO, _LINK_NETNSID, _INFO_KIND = 3, 5, 18, 37, 1
+_NSID, _NSID_FD = 1, 3
+_TYPE = 0x3FFF  # without the flags of an attribute's type
+# The kernel fills a message of a list up to 32 KiB.
+_BUFFER = 65536
+
+
+class Stacked(NamedTuple):
+    """A link that stands on one of another namespace: its name and kind, the index of the lower link, and the id of that namespace."""
+
+    name: str
+    kind: str
+    lower: int
+    namespace: int
+
+
+def stacked_links() -> list[Stacked]:
+    """The links of this namespace that stand on a link of another one. Raises OSError."""
+    found = []
+    for body in _ask(_GETLINK, _DUMP, bytes(_IFINFOMSG)):
+        link = dict(_attributes(body[_IFINFOMSG:]))
+        if _LINK in link and _LINK_NETNSID in link:
+            kind = dict(_attributes(link.get(_LINKINFO, b""))).get(_INFO_KIND, b"")
+            found.append(Stacked(_text(link[_IFNAME]), _text(kind), _number(link[_LINK]), _number(link[_LINK_NETNSID])))
+    return found
+
+
+def id_of_namespace(fd: int) -> int | None:
+    """By which number this namespace knows the one that ``fd`` is open on, if at all. Raises OSError."""
+    request = bytes(_RTGENMSG) + _ATTRIBUTE.pack(_ATTRIBUTE.size + 4, _NSID_FD) + struct.pack("=I", fd)
+    for body in _ask(_GETNSID, 0, request):
+        number = _number(dict(_attributes(body[_RTGENMSG:]))[_NSID])
+        return number if number >= 0 else None
+    return None
+
+
+def _ask(kind: int, flags: int, body: bytes) -> Iterator[bytes]:
+    """The body of each message that answers a request."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as asked:
+        asked.send(_HEADER.pack(_HEADER.size + len(body), kind, _REQUEST | flags, 1, 0) + body)
+        while True:
+            answer = asked.recv(_BUFFER)
+            position = 0
+            while position < len(answer):
+                length, said, _flags, _sequence, _port = _HEADER.unpack_from(answer, position)
+                content = answer[position + _HEADER.size : position + length]
+                if said == _DONE:
+                    return
+                if said == _ERROR:
+                    code = -_number(content)
+                    raise OSError(code, os.strerror(code))
+                yield content
+                position += length + -length % 4
+            if not flags & _DUMP:
+                return
+
+
+def _attributes(content: bytes) -> Iterator[tuple[int, bytes]]:
+    position = 0
+    while position + _ATTRIBUTE.size <= len(content):
+        length, kind = _ATTRIBUTE.unpack_from(content, position)
+        yield kind & _TYPE, content[position + _ATTRIBUTE.size : position + length]
+        position += max(length + -length % 4, _ATTRIBUTE.size)
+
+
+def _number(content: bytes) -> int:
+    (number,) = struct.unpack_from("=i", content)
+    return int(number)
+
+
+def _text(content: bytes) -> str:
+    return content.rstrip(b"\0").decode("utf-8", "replace")
