@@ -6,10 +6,15 @@
 from __future__ import annotations
 
 import json
+from functools import partial
+from typing import TYPE_CHECKING
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import Run
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-__all__ = ["DevlinkUnreadable", "eswitch_mode"]
+    from ansible_collections.vfpool.sriov.plugins.module_utils._command import Answer, Start
+
+__all__ = ["DevlinkUnreadable", "ask_eswitch_mode"]
 
 # ENODEV: the driver does not know devlink; EOPNOTSUPP: it has no such switch; the last: the kernel does not know devlink.
 _NO_SWITCH = ("No such device", "Operation not supported", "Failed to connect to devlink")
@@ -19,11 +24,18 @@ class DevlinkUnreadable(Exception):
     """devlink gave no usable answer; the message is the reason."""
 
 
-def eswitch_mode(address: str, run: Run) -> str | None:
-    """``legacy`` or ``switchdev``; None where the PF has no switch whose mode could be chosen."""
+def ask_eswitch_mode(address: str, start: Start) -> Callable[[], str | None]:
+    """Ask for the mode of a PF's switch; what comes back waits for the answer.
+
+    That is ``legacy`` or ``switchdev``, or None where the PF has no switch whose mode could be chosen.
+    """
     device = f"pci/{address}"
+    return partial(_mode, device, start(["devlink", "-j", "dev", "eswitch", "show", device]))
+
+
+def _mode(device: str, asked: Callable[[], Answer]) -> str | None:
     try:
-        code, out, err = run(["devlink", "-j", "dev", "eswitch", "show", device])
+        code, out, err = asked()
         if code == 0:
             return str(json.loads(out)["dev"][device]["mode"])
     except OSError as error:

@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links, LinkUnreadable, Run, read_link, read_links, vf_configs
+from ansible_collections.vfpool.sriov.plugins.module_utils._command import beside, in_turn
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import LinkUnreadable, ask_links, read_link, vf_configs
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs, read_vfs
-from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import select_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run, Start
+    from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links
 
 __all__ = ["gather", "subsets"]
 
@@ -25,36 +31,45 @@ def subsets(asked: list[str]) -> frozenset[str]:
     return chosen - (unwanted - named) | {"min"}
 
 
-def gather(selectors: list[str] | None, wanted: frozenset[str], run: Run, sysfs: Sysfs | None = None) -> dict[str, Any]:
+def gather(selectors: list[str] | None, wanted: frozenset[str], run: Run | None = None, sysfs: Sysfs | None = None) -> dict[str, Any]:
     """``ansible_facts['sriov']``: the PFs that ``selectors`` mean (all when None), and what could not be read.
 
-    Raises SriovError for a selector that fits no PF or two. A host without PFs costs no process.
+    The commands that are needed run beside all else, or one by one through ``run``. A host without PFs costs none.
+    Raises SriovError for a selector that fits no PF or two.
     """
     incomplete = Incomplete()
-    sysfs = sysfs or Sysfs()
+    sysfs, start = sysfs or Sysfs(), in_turn(run) if run else beside
     pfs = find_pfs(sysfs, incomplete)
-    links = _read_links(pfs, run, incomplete)
-    if selectors is not None:
-        addresses = [select_pf(selector, pfs)["pci_address"] for selector in selectors]
-        pfs = [pf for pf in pfs if pf["pci_address"] in addresses]
+    asked = ask_links(start) if pfs else None
     for pf in pfs:
         read_vfs(pf, sysfs, incomplete)
+    links = _links(asked, pfs, incomplete)
+    if selectors is not None:
+        from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import select_pf
+
+        addresses = [select_pf(selector, pfs)["pci_address"] for selector in selectors]
+        pfs = [pf for pf in pfs if pf["pci_address"] in addresses]
     if "config" in wanted:
-        _add_config(pfs, links, run, sysfs, incomplete)
+        from ansible_collections.vfpool.sriov.plugins.module_utils._devlink import ask_eswitch_mode
+
+        modes = [ask_eswitch_mode(pf["pci_address"], start) for pf in pfs]
+        _add_config(pfs, links, start, sysfs, incomplete)
     if "usage" in wanted:
         from ansible_collections.vfpool.sriov.plugins.module_utils._holders import add_holders
 
         add_holders(pfs, links, sysfs, incomplete)
+    if "config" in wanted:
+        _add_eswitch_modes(pfs, modes, incomplete)
     chosen = {pf["pci_address"] for pf in pfs} | {None}
     return {"pfs": pfs, "incomplete": [entry for entry in incomplete.entries() if entry["pf"] in chosen]}
 
 
-def _read_links(pfs: list[dict[str, Any]], run: Run, incomplete: Incomplete) -> Links | None:
+def _links(asked: Callable[[], Links] | None, pfs: list[dict[str, Any]], incomplete: Incomplete) -> Links | None:
     """The host's interfaces, if any PF is there to ask for; the PFs' `altnames` come from them."""
     links, reason = None, ""
-    if pfs:
+    if asked:
         try:
-            links = read_links(run)
+            links = asked()
         except LinkUnreadable as error:
             reason = str(error)
     for pf in pfs:
@@ -67,16 +82,15 @@ def _read_links(pfs: list[dict[str, Any]], run: Run, incomplete: Incomplete) -> 
     return links
 
 
-def _add_config(pfs: list[dict[str, Any]], links: Links | None, run: Run, sysfs: Sysfs, incomplete: Incomplete) -> None:
-    """What is configured rather than found: VF configuration, MSI-X vectors, the switch's mode; and the words for vendor and model."""
+def _add_config(pfs: list[dict[str, Any]], links: Links | None, start: Start, sysfs: Sysfs, incomplete: Incomplete) -> None:
+    """What is configured rather than found: VF configuration and MSI-X vectors; and the words for vendor and model."""
     # What this subset alone needs, each compiled anew on every run.
-    from ansible_collections.vfpool.sriov.plugins.module_utils._devlink import DevlinkUnreadable, eswitch_mode
     from ansible_collections.vfpool.sriov.plugins.module_utils._hardware_names import NamesUnknown, hardware_names
     from ansible_collections.vfpool.sriov.plugins.module_utils._msix import msix_count
 
     for pf in pfs:
         address = pf["pci_address"]
-        _add_vf_configs(pf, links, run, incomplete)
+        _add_vf_configs(pf, links, start, incomplete)
         for vf in pf["vfs"]:
             if vf["pci_address"] is not None:
                 try:
@@ -84,22 +98,28 @@ def _add_config(pfs: list[dict[str, Any]], links: Links | None, run: Run, sysfs:
                 except OSError as error:
                     incomplete.note("msix_count", address, f"config cannot be read: {error.strerror}", vf["index"])
         try:
-            pf["eswitch_mode"] = eswitch_mode(address, run)
-        except DevlinkUnreadable as error:
-            incomplete.note("eswitch_mode", address, str(error))
-        try:
             pf["vendor"], pf["model"] = hardware_names(address, sysfs.udev)
         except NamesUnknown as error:
             incomplete.note("vendor", address, str(error))
             incomplete.note("model", address, str(error))
 
 
-def _add_vf_configs(pf: dict[str, Any], links: Links | None, run: Run, incomplete: Incomplete) -> None:
+def _add_eswitch_modes(pfs: list[dict[str, Any]], modes: list[Callable[[], str | None]], incomplete: Incomplete) -> None:
+    from ansible_collections.vfpool.sriov.plugins.module_utils._devlink import DevlinkUnreadable
+
+    for pf, mode in zip(pfs, modes):
+        try:
+            pf["eswitch_mode"] = mode()
+        except DevlinkUnreadable as error:
+            incomplete.note("eswitch_mode", pf["pci_address"], str(error))
+
+
+def _add_vf_configs(pf: dict[str, Any], links: Links | None, start: Start, incomplete: Incomplete) -> None:
     if not pf["vfs"]:
         return
     configs: dict[int, dict[str, Any]] = {}
     try:
-        configs = vf_configs(_link_of(pf, links, run))
+        configs = vf_configs(_link_of(pf, links, start))
         reason = (
             f"rtnetlink's list has {len(configs)} of {len(pf['vfs'])} VFs: the kernel cuts it at 64 KiB, or VFs are just being made"
             if configs
@@ -113,9 +133,9 @@ def _add_vf_configs(pf: dict[str, Any], links: Links | None, run: Run, incomplet
             incomplete.note("config", pf["pci_address"], reason, vf["index"])
 
 
-def _link_of(pf: dict[str, Any], links: Links | None, run: Run) -> dict[str, Any]:
+def _link_of(pf: dict[str, Any], links: Links | None, start: Start) -> dict[str, Any]:
     if pf["name"] is None:
         raise LinkUnreadable("the PF has no network interface, and rtnetlink gives VF configuration through that alone")
     if links and links.with_vfs and pf["name"] in links.by_name:
         return links.by_name[pf["name"]]
-    return read_link(pf["name"], run)
+    return read_link(pf["name"], start)

@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-__all__ = ["LinkUnreadable", "Links", "Run", "read_link", "read_links", "vf_configs"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-# The signature of AnsibleModule.run_command: a command to (exit code, standard output, standard error).
-Run = Callable[[list[str]], tuple[int, str, str]]
+    from ansible_collections.vfpool.sriov.plugins.module_utils._command import Answer, Start
+
+__all__ = ["LinkUnreadable", "Links", "ask_links", "read_link", "vf_configs"]
+
+_EVERYTHING = ["ip", "-json", "-details", "address", "show"]
 
 
 class LinkUnreadable(Exception):
@@ -26,30 +30,38 @@ class Links(NamedTuple):
     with_vfs: bool
 
 
-def read_links(run: Run) -> Links:
-    """All interfaces with their addresses and their VFs' configuration, in one process.
+def ask_links(start: Start) -> Callable[[], Links]:
+    """Ask for all interfaces with their addresses and their VFs' configuration, in one process; what comes back waits for the answer.
 
     Never with ``-s``: statistics halve the number of VFs that fit into the kernel's 64 KiB attribute. Where the VFs of one PF do not
     fit into a message at all (InfiniBand, whose VFs have long addresses), the kernel refuses the whole list, and it is read without VFs.
     """
-    command = ["ip", "-json", "-details", "address", "show"]
-    try:
-        return Links(_ask(command, run), with_vfs=True)
-    except LinkUnreadable:
-        return Links(_ask([*command, "novf"], run), with_vfs=False)
+    asked = _ask(_EVERYTHING, start)
+
+    def links() -> Links:
+        try:
+            return Links(asked(), with_vfs=True)
+        except LinkUnreadable:
+            return Links(_ask([*_EVERYTHING, "novf"], start)(), with_vfs=False)
+
+    return links
 
 
-def read_link(name: str, run: Run) -> dict[str, Any]:
-    """One interface as in ``read_links``, with its VFs' configuration, in a process of its own."""
-    links = _ask(["ip", "-json", "-details", "address", "show", "dev", name], run)
+def read_link(name: str, start: Start) -> dict[str, Any]:
+    """One interface as in ``ask_links``, with its VFs' configuration, in a process of its own."""
+    links = _ask([*_EVERYTHING, "dev", name], start)()
     if name not in links:
         raise LinkUnreadable(f"ip names no interface {name}")
     return links[name]
 
 
-def _ask(command: list[str], run: Run) -> dict[str, dict[str, Any]]:
+def _ask(command: list[str], start: Start) -> Callable[[], dict[str, dict[str, Any]]]:
+    return partial(_by_name, start(command))
+
+
+def _by_name(asked: Callable[[], Answer]) -> dict[str, dict[str, Any]]:
     try:
-        code, out, err = run(command)
+        code, out, err = asked()
     except OSError as error:
         raise LinkUnreadable(f"the command ip does not run: {error.strerror} (install iproute2)") from error
     if code != 0:

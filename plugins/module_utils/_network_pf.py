@@ -15,7 +15,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import des
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
 if TYPE_CHECKING:
-    from ansible_collections.vfpool.sriov.plugins.module_utils._link import Run
+    from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run
 
 __all__ = ["NotYet", "check_addresses", "host_pfs", "pool_of_pf"]
 

@@ -25,7 +25,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ansible_collections.vfpool.sriov.plugins.module_utils._link import Run
+    from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run
     from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 
 __all__ = ["bring_to_state", "describe_networks"]

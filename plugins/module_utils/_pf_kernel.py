@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._carrier import wait_for_carrier
+from ansible_collections.vfpool.sriov.plugins.module_utils._command import in_turn
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import read_link, vf_configs
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
@@ -127,7 +128,7 @@ class PfKernel:
         """Bring the attributes of VFs (index to `config` of the facts, as far as declared) to what is wanted, in one process."""
         if not wanted:
             return
-        wrong = settings(vf_configs(read_link(self._pf["name"], self._run)), wanted)
+        wrong = settings(vf_configs(read_link(self._pf["name"], in_turn(self._run))), wanted)
         if any(setting.values.get("max_tx_rate") for setting in wrong):
             wait_for_carrier(f"{self.sysfs.root}/class/net/{self._pf['name']}", min(self._timeout, _CARRIER))
         set_attributes(self._pf, wrong, self._run)

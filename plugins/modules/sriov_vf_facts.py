@@ -383,7 +383,7 @@ def main() -> None:
     )
     wanted = subsets(module.params["gather_subset"])
     try:
-        sriov = gather(module.params["pfs"], wanted, module.run_command)
+        sriov = gather(module.params["pfs"], wanted)
     except SriovError as error:
         module.fail_json(msg=str(error), **error.result)
     module.exit_json(changed=False, ansible_facts={"sriov": sriov})

@@ -1,0 +1,45 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: commands that run beside us, to be asked for their answer later."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from subprocess import DEVNULL, Popen
+
+__all__ = ["Answer", "Run", "Start", "beside", "in_turn"]
+
+# Exit code, standard output, standard error.
+Answer = tuple[int, str, str]
+# The signature of AnsibleModule.run_command.
+Run = Callable[[list[str]], Answer]
+# Starts a command; what comes back waits for its answer, and raises OSError where the command could not be started.
+Start = Callable[[list[str]], Callable[[], Answer]]
+
+
+def beside(command: list[str]) -> Callable[[], Answer]:
+    """Start a command that runs while we do other things. It writes to memory, as a pipe would stop it when it is full."""
+    output, errors = os.memfd_create("output"), os.memfd_create("errors")
+    try:
+        process = Popen(command, stdin=DEVNULL, stdout=output, stderr=errors, env={**os.environ, "LC_ALL": "C"})
+    except OSError as error:
+        return partial(_refuse, error)
+    return lambda: (process.wait(), _written(output), _written(errors))
+
+
+def _written(memory: int) -> str:
+    with open(memory, encoding="utf-8", errors="replace") as file:
+        file.seek(0)
+        return file.read()
+
+
+def _refuse(error: OSError) -> Answer:
+    raise error
+
+
+def in_turn(run: Run) -> Start:
+    """Commands that run only when their answer is asked for."""
+    return lambda command: partial(run, command)

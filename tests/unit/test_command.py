@@ -1,0 +1,27 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._command import beside
+
+
+def test_a_command_runs_before_anybody_asks_for_its_answer(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    asked = beside(["sh", "-c", f"mkfifo {pipe}.new && mv {pipe}.new {pipe} && cat {pipe} && echo $LC_ALL >&2 && exit 3"])
+    while not pipe.exists():
+        time.sleep(0.001)
+    # More than any pipe holds: it would wait for a reader.
+    pipe.write_text("x" * 1_000_000)
+    assert asked() == (3, "x" * 1_000_000, "C\n")
+
+
+def test_a_command_that_is_not_there_is_an_error_for_whoever_asks() -> None:
+    asked = beside(["/nonexistent/ip"])
+    with pytest.raises(FileNotFoundError):
+        asked()
