@@ -47,7 +47,7 @@ def gather(selectors: list[str] | None, wanted: frozenset[str], run: Run | None 
     if selectors is not None:
         from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import select_pf
 
-        addresses = [select_pf(selector, pfs)["pci_address"] for selector in selectors]
+        addresses = [select_pf(selector, pfs, sysfs)["pci_address"] for selector in selectors]
         pfs = [pf for pf in pfs if pf["pci_address"] in addresses]
     if "config" in wanted:
         from ansible_collections.vfpool.sriov.plugins.module_utils._devlink import ask_eswitch_mode

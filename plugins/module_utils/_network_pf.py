@@ -48,7 +48,7 @@ def pool_of_pf(options: dict[str, Any], pfs: list[dict[str, Any]], sysfs: Sysfs)
     Raises SriovError, in place of libvirt's one sentence for all of these, when there is no such PF, when it has no VFs (NotYet) or none that
     the mode could hand out, and when it is down (NotYet), for then no guest starts.
     """
-    pf = _select(options["pf"], pfs, sysfs)
+    pf = select_pf(options["pf"], pfs, sysfs)
     mode = options["mode"] or "passthrough"
     said = describe_pf(pf)
     _check_pf(pf, mode, options["vfs"], sysfs)
@@ -116,15 +116,6 @@ def _refuse_virtio(said: str) -> None:
     raise SriovError(
         f"The PF {said} is a virtio card, whose interface libvirt cannot find from a VF, so no guest would start in mode hostdev: use mode passthrough."
     )
-
-
-def _select(selector: str, pfs: list[dict[str, Any]], sysfs: Sysfs) -> dict[str, Any]:
-    try:
-        return select_pf(selector, pfs)
-    except SriovError as error:
-        if "/" not in selector and sysfs.exists(f"class/net/{selector}") and " is a VF of " not in str(error):
-            raise SriovError(f"{selector} is a network interface of this host, but no PF: it has no SR-IOV. {error}") from error
-        raise
 
 
 def _is_down(name: str, sysfs: Sysfs) -> bool:

@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_address, normal_pci_address
+
+if TYPE_CHECKING:
+    from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
 __all__ = ["describe_pf", "select_pf"]
 
@@ -18,10 +21,10 @@ _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", re.IGNORECASE)
 _NO_INTERFACE_NAME = re.compile(r"[/:\s]|^\.{1,2}$|^$")
 
 
-def select_pf(selector: str, pfs: list[dict[str, Any]]) -> dict[str, Any]:
+def select_pf(selector: str, pfs: list[dict[str, Any]], sysfs: Sysfs | None = None) -> dict[str, Any]:
     """The one PF of ``pfs`` that ``selector`` means: an interface name, altname, PCI address or permanent MAC address.
 
-    Raises SriovError, with the PFs that there are, when none or more than one fits.
+    Raises SriovError, with the PFs that there are, when none or more than one fits. On the host itself, ``sysfs`` tells what it is instead.
     """
     found = [pf for pf in pfs if _fits(selector, pf)]
     if len(found) == 1:
@@ -33,7 +36,7 @@ def select_pf(selector: str, pfs: list[dict[str, Any]]) -> dict[str, Any]:
     vf_of = _owner_of_vf(selector, pfs)
     if vf_of is not None:
         raise SriovError(f"{selector!r} is a VF of {describe_pf(vf_of)}, not a PF: name that PF instead.")
-    raise SriovError(f"No PF of this host is {selector!r}: the PFs are {there}.")
+    raise SriovError(f"No PF of this host is {selector!r}{_instead(selector, pfs, sysfs)}: the PFs are {there}.")
 
 
 def describe_pf(pf: dict[str, Any]) -> str:
@@ -49,6 +52,15 @@ def _fits(selector: str, pf: dict[str, Any]) -> bool:
     if _NO_INTERFACE_NAME.search(selector):
         raise SriovError(f"{selector!r} is neither an interface name nor a PCI address nor a MAC address: write one of these.")
     return selector == pf["name"] or selector in (pf["altnames"] or [])
+
+
+def _instead(selector: str, pfs: list[dict[str, Any]], sysfs: Sysfs | None) -> str:
+    if sysfs is None:
+        return ""
+    from ansible_collections.vfpool.sriov.plugins.module_utils._not_a_pf import what_it_is  # filters have no host to look at
+
+    words = what_it_is(selector, pfs, sysfs)
+    return f" ({words})" if words else ""
 
 
 def _owner_of_vf(selector: str, pfs: list[dict[str, Any]]) -> Any:

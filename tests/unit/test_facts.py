@@ -245,13 +245,23 @@ def test_what_other_pfs_lack_is_not_told(card: Tree) -> None:
 @pytest.mark.parametrize(
     ("selector", "message"),
     [
-        ("nosuch", r"No PF of this host is 'nosuch': the PFs are enp1s0 \(0000:01:00.0\)\."),
+        ("nosuch", r"No PF of this host is 'nosuch' \(no interface has that name\): the PFs are enp1s0 \(0000:01:00.0\)\.$"),
+        ("0000:09:00.0", r"No PF of this host is '0000:09:00.0' \(no PCI device has that address\): the PFs are"),
+        ("52:54:00:00:00:99", r"No PF of this host is '52:54:00:00:00:99': the PFs are"),
+        ("br0", r"No PF of this host is 'br0' \(an interface that stands on no PCI device\)"),
+        ("eno1", r"'eno1' \(a card, 0000:00:1f.6 with driver e1000e, that has no SR-IOV or whose firmware has it switched off\)"),
+        ("eth9", r"'eth9' \(a card, 0000:00:03.0 with driver virtio-pci, that has no SR-IOV"),
+        ("0000:00:1f.6", r"'0000:00:1f.6' \(a card, 0000:00:1f.6 with driver e1000e, that has no SR-IOV"),
+        ("enp1s0d1", r"'enp1s0d1' \(one more interface on the PF enp1s0 \(0000:01:00.0\)\)"),
         ("0000:01:10.2", r"'0000:01:10.2' is a VF of enp1s0 \(0000:01:00.0\), not a PF"),
         ("enp1s0v1", r"'enp1s0v1' is a VF of enp1s0 \(0000:01:00.0\), not a PF"),
         ("../net/pf0", r"'../net/pf0' is neither an interface name nor a PCI address nor a MAC address"),
     ],
 )
 def test_a_selector_that_fits_no_pf_says_what_there_is(card: Tree, selector: str, message: str) -> None:
+    card.virtual("br0").function("0000:00:1f.6", name="eno1", driver="e1000e")
+    card.function("0000:00:03.0", name="eth9", driver="virtio-pci", virtio=True)
+    card.functions["0000:01:00.0"].named("enp1s0d1", dev_port=1)
     with pytest.raises(SriovError, match=message):
         ask(card, Commands([link("enp1s0")]), MIN, [selector])
 

@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: what an interface or a PCI function that is no PF is instead, in words.
+
+Source: Documentation/ABI/testing/sysfs-bus-pci of the Linux kernel (sriov_totalvfs, physfn).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_address, normal_pci_address
+from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
+
+__all__ = ["what_it_is"]
+
+_DEVICES = "bus/pci/devices"
+
+
+def what_it_is(selector: str, pfs: list[dict[str, Any]], sysfs: Sysfs) -> str:
+    """What there is by the valid name ``selector``, which fits none of the host's ``pfs``; empty where nothing is to be added."""
+    if is_pci_address(selector):
+        address = normal_pci_address(selector)
+        return _of_function(address, pfs, sysfs) if sysfs.exists(f"{_DEVICES}/{address}") else "no PCI device has that address"
+    if ":" in selector:
+        return ""  # a MAC address
+    if not sysfs.exists(f"class/net/{selector}"):
+        return "no interface has that name"
+    function = _function(f"class/net/{selector}", sysfs)
+    return "an interface that stands on no PCI device" if function is None else _of_function(function, pfs, sysfs)
+
+
+def _function(interface: str, sysfs: Sysfs) -> str | None:
+    """The PCI function that an interface stands on; virtio has a device of its own between the two."""
+    try:
+        target = sysfs.link(interface) or ""
+    except OSError:  # a file of the class itself, such as bonding_masters
+        return None
+    return next(filter(is_pci_address, reversed(target.split("/"))), None)
+
+
+def _of_function(address: str, pfs: list[dict[str, Any]], sysfs: Sysfs) -> str:
+    for pf in pfs:
+        if pf["pci_address"] == address:
+            return f"one more interface on the PF {describe_pf(pf)}"
+    pf_of_vf = sysfs.link_name(f"{_DEVICES}/{address}/physfn")
+    if pf_of_vf is not None:
+        return f"a VF of {pf_of_vf}"
+    driver = sysfs.link_name(f"{_DEVICES}/{address}/driver") or "none"
+    return f"a card, {address} with driver {driver}, that has no SR-IOV or whose firmware has it switched off"
