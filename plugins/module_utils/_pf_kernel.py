@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.vfpool.sriov.plugins.module_utils._carrier import wait_for_carrier
 from ansible_collections.vfpool.sriov.plugins.module_utils._command import in_turn
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import read_link, vf_configs
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import LinkUnreadable, read_link, vf_configs
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._udev import VfWatch
@@ -51,6 +51,11 @@ class PfKernel:
     def is_up(self) -> bool:
         """Whether the link is switched on, which is not whether it has a carrier."""
         return bool(int(self.sysfs.text(f"class/net/{self._pf['name']}/flags") or "0", 16) & 1)
+
+    def mtu_limits(self) -> tuple[int, int | None]:
+        """The least and the most MTU that the driver takes; None where it names no limit."""
+        link = self._link()
+        return link.get("min_mtu", 0), link.get("max_mtu") or None
 
     def may_write(self) -> bool:
         return os.access(f"{self.sysfs.root}/{self._folder}/sriov_numvfs", os.W_OK)
@@ -128,7 +133,7 @@ class PfKernel:
         """Bring the attributes of VFs (index to `config` of the facts, as far as declared) to what is wanted, in one process."""
         if not wanted:
             return
-        wrong = settings(vf_configs(read_link(self._pf["name"], in_turn(self._run))), wanted)
+        wrong = settings(vf_configs(self._link()), wanted)
         if any(setting.values.get("max_tx_rate") for setting in wrong):
             wait_for_carrier(f"{self.sysfs.root}/class/net/{self._pf['name']}", min(self._timeout, _CARRIER))
         set_attributes(self._pf, wrong, self._run)
@@ -143,6 +148,12 @@ class PfKernel:
             return False
         chosen = vf["mac"] == admin_mac and self.sysfs.text(f"class/net/{vf['name']}/addr_assign_type") != "0"
         return not chosen
+
+    def _link(self) -> dict[str, Any]:
+        try:
+            return read_link(self._pf["name"], in_turn(self._run))
+        except LinkUnreadable as error:
+            raise SriovError(f"How {describe_pf(self._pf)} is set up cannot be read: {error}.") from error
 
     def _command(self, command: list[str], setting: str) -> None:
         try:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._dependents import dependent_networks
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import affected, refuse_if_in_use, refuse_if_open
 from ansible_collections.vfpool.sriov.plugins.module_utils._persistence import Persistence
@@ -31,9 +30,8 @@ class PfPlan:
 
     ``wish`` holds what the user declared, under the names of the module's options; what is None stays as it is.
     ``look_again`` reads the PF with its holders anew, right before a VF is taken from them: a guest may have started meanwhile.
-    It gives what ``pf`` and ``unknown_use`` are, which says why it is not known who uses some of the VFs. ``dependents`` finds the networks that hand them out;
-    ``root`` is where the host's files lie.
-    ``edited`` names the files for the next boot that someone changed by hand.
+    It gives what ``pf`` and ``unknown_use`` are, which says why it is not known who uses some of the VFs. ``root`` is where the host's files lie.
+    ``destroys_vfs`` tells whether the VFs that there are go, and ``edited`` names the files for the next boot that someone changed by hand.
     Raises SriovError for a wish that this PF cannot fulfil, and for one that would take a VF from its holder.
     """
 
@@ -45,19 +43,18 @@ class PfPlan:
         drivers: VfDrivers,
         look_again: Callable[[], tuple[dict[str, Any], list[str]]],
         unknown_use: Iterable[str] = (),
-        dependents: Callable[[dict[str, Any]], list[dict[str, Any]]] = dependent_networks,
         root: str = "/",
     ) -> None:
         self.plan = Plan()
         self.affected: list[dict[str, Any]] = []
         self.before: dict[str, Any] = {}
         self.after: dict[str, Any] = {}
-        self._pf, self._wish, self._kernel, self._drivers, self._dependents = pf, wish, kernel, drivers, dependents
-        self._look_again = look_again
+        self._pf, self._wish, self._kernel, self._drivers, self._look_again = pf, wish, kernel, drivers, look_again
         self._name = describe_pf(pf)
         if pf["num_vfs"] is None or pf["total_vfs"] is None:
             raise SriovError(f"How many VFs {self._name} has and can have cannot be read: see why with vfpool.sriov.sriov_vf_facts, in its incomplete list.")
         self._require_interface()
+        self._refuse_mtu()
         self.num_vfs = wanted_num_vfs(wish["num_vfs"], pf)
         count = pf["num_vfs"] if self.num_vfs is None else self.num_vfs
         declared = wanted_vfs(wish["vfs"], count, pf)
@@ -74,22 +71,23 @@ class PfPlan:
         now = self._pf["num_vfs"]
         new_number = self._differs("num_vfs", now, self.num_vfs)
         new_mode = self._differs("eswitch_mode", self._eswitch_mode(), self._wish["eswitch_mode"])
-        self.remakes_vfs = new_number or (new_mode and now > 0)
+        remakes_vfs = new_number or (new_mode and now > 0)
+        self.destroys_vfs = remakes_vfs and now > 0
         self._plan_drivers_autoprobe(self._wish["drivers_autoprobe"])
-        if self.remakes_vfs and now:
+        if self.destroys_vfs:
             self._plan_destruction(now, count, unknown_use)
         if new_mode:
             self._plan_eswitch_mode(self._wish["eswitch_mode"])
         self._plan_interface("mtu", self._pf["mtu"], self._wish["mtu"])
-        if self.remakes_vfs and count:
+        if remakes_vfs and count:
             make, undo = partial(self._kernel.make_vfs, count), partial(self._kernel.put_vfs_back, 0)
             self.plan.add(f"make {count} VFs on {self._name}", make, undo, partial(self._check, "destroy the VFs that are there now"))
         if self._wish["link"] is not None:
             self._plan_interface("link", "up" if self._kernel.is_up() else "down", self._wish["link"])
-        if not self.remakes_vfs:
+        if not remakes_vfs:
             self._guard(vfs.loses_driver(), _REBIND, unknown_use)
-        vfs.add_steps(self.plan, self.remakes_vfs, partial(self._check, _REBIND))
-        before, after = vfs.diff(self.remakes_vfs)
+        vfs.add_steps(self.plan, remakes_vfs, partial(self._check, _REBIND))
+        before, after = vfs.diff(remakes_vfs)
         if before or after:
             self.before["vfs"], self.after["vfs"] = before, after
 
@@ -98,6 +96,15 @@ class PfPlan:
         needy = [option for option in ("link", "mtu") if self._wish[option] is not None] + (["the attributes of vfs"] if of_vfs else [])
         if needy and self._pf["name"] is None:
             raise SriovError(f"{self._name} has no network interface, so {' and '.join(needy)} cannot be set: leave it out, or load the card's network driver.")
+
+    def _refuse_mtu(self) -> None:
+        """The kernel would refuse it, too, but only after the VFs were destroyed."""
+        mtu = self._wish["mtu"]
+        if mtu is None or mtu == self._pf["mtu"]:
+            return
+        least, most = self._kernel.mtu_limits()
+        if mtu < least or (most and mtu > most):
+            raise SriovError(f"mtu {mtu} is not one that {self._name} can have: write {least} {f'to {most}' if most else 'or more'}.")
 
     def _eswitch_mode(self) -> str | None:
         """A card without a switch is what others are in legacy mode."""
@@ -133,7 +140,6 @@ class PfPlan:
     def _plan_destruction(self, now: int, count: int, unknown_use: list[str]) -> None:
         change = f"change the number of VFs from {now} to {count}" if now != count else f"change eswitch_mode to {self._wish['eswitch_mode']}"
         self._guard([vf["index"] for vf in self._pf["vfs"]], change, unknown_use)
-        self.affected += self._dependents(self._pf)
         kept = settings_to_keep(self._pf, now, self._kernel.mac_is_given)
 
         def bring_back() -> None:
@@ -168,6 +174,8 @@ def wanted_num_vfs(text: str | None, pf: dict[str, Any]) -> int | None:
         return most
     if not text.isdecimal():
         raise SriovError(f"num_vfs {text!r} is no number of VFs: write 0 to {most}, or max.")
+    if most == 0 and int(text):
+        raise SriovError(f"num_vfs {text} is more than {describe_pf(pf)} has, which is none: switch SR-IOV on in the BIOS, or in the card's own firmware.")
     if int(text) > most:
         raise SriovError(f"num_vfs {text} is more than {describe_pf(pf)} has: write {most} or less, or max.")
     return int(text)

@@ -223,13 +223,15 @@ diff:
 """
 
 import signal
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._dependents import dependent_networks
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
+from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
 from ansible_collections.vfpool.sriov.plugins.module_utils._holders import without_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import require, respawn_where
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
@@ -256,6 +258,8 @@ VF_OPTIONS = {
     "msix_count": {"type": "int"},
 }
 
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+
 
 def main() -> None:
     module = AnsibleModule(
@@ -273,10 +277,10 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)
     # pyudev waits for the VFs, libvirt's bindings tell which networks' pools a change makes stale.
     respawn_where("pyudev", "libvirt")
+    for ending in _ENDINGS:
+        signal.signal(ending, interrupt)
     try:
         require("pyudev")
         result = bring_about(module, Sysfs())
@@ -286,8 +290,23 @@ def main() -> None:
 
 
 def interrupt(number: int, _frame: object) -> None:
-    """Turn a signal to end into a failure, so that what was done is undone."""
+    """Turn a signal to end into a failure, so that what was done is undone, and let no second one disturb that."""
+    for ending in _ENDINGS:
+        signal.signal(ending, signal.SIG_IGN)
     raise SriovError(f"The run was ended by {signal.Signals(number).name}: run it again.")
+
+
+def undisturbed(run: Callable[..., Any]) -> Callable[..., Any]:
+    """``run`` for commands that must not go on while what they do is undone: a signal to end comes when the command has ended."""
+
+    def run_whole(command: list[str], **options: Any) -> Any:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+        try:
+            return run(command, handle_exceptions=False, **options)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
+
+    return run_whole
 
 
 def for_plan(sriov: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -299,7 +318,7 @@ def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict[str, Any]:
     """Plan, and outside check mode apply; the lock is held from the reading of the plan's ground to its last step."""
     # The kernel's words are looked for in what ip says, so it has to say them in English.
     module.run_command_environ_update = {"LC_ALL": "C"}
-    run, timeout = partial(module.run_command, handle_exceptions=False), module.params["timeout"]
+    run, timeout = undisturbed(module.run_command), module.params["timeout"]
     everything, usage = frozenset(("min", "config", "usage")), frozenset(("min", "usage"))
     address = gather([module.params["pf"]], frozenset(("min",)), run, sysfs)["pfs"][0]["pci_address"]
 
@@ -312,13 +331,16 @@ def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict[str, Any]:
         now, unknown_use = for_plan(sriov)
         kernel, drivers = PfKernel(now, run, timeout, sysfs), VfDrivers(now, run, timeout, sysfs)
         wish = PfPlan(now, module.params, kernel, drivers, look_again, unknown_use)
+        networks, doubt = dependent_networks(now) if wish.destroys_vfs and NO_LIBVIRT not in unknown_use else ([], None)
         if not module.check_mode and wish.plan.changed:
             wish.plan.apply()
             pf = gather([address], everything, run, sysfs)["pfs"][0]
     for path in wish.edited:
         module.warn(f"{path} was changed by hand since this collection wrote it, and is written anew.")
+    if doubt:
+        module.warn(f"Which networks hand out the VFs of {describe_pf(now)} is not known, so affected lacks them: {doubt}.")
     diff = as_diff(describe_pf(pf), wish.before, wish.after)
-    return {"changed": wish.plan.changed, "actions": wish.plan.actions, "affected": wish.affected, "diff": diff, "pf": pf}
+    return {"changed": wish.plan.changed, "actions": wish.plan.actions, "affected": wish.affected + networks, "diff": diff, "pf": pf}
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ What stands outside the code is replaced here and nothing else: the write to a s
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import types
@@ -30,6 +31,7 @@ class RecordedKernel:
     ``refusals`` maps what is written, as ``"sriov_numvfs=4"``, or an ``ip`` command, to the error that it gets.
     ``before_write`` maps what is written to what somebody else does at that very moment.
     ``makes`` is the most VFs that the card makes whatever it is asked for. ``silent`` VFs are never reported by udev.
+    ``drivers`` are those whose modules the host has.
     """
 
     def __init__(self, tree: Tree, monkeypatch: pytest.MonkeyPatch, vfs: int = 0, total: int = 8) -> None:
@@ -40,7 +42,9 @@ class RecordedKernel:
         self.makes = total
         self.used_by: dict[int, list[dict[str, Any]]] = {}
         self.silent: set[int] = set()
+        self.drivers = {"igbvf", "vfio-pci"}
         self.log: list[str] = []
+        self.link: dict[str, Any] = {"ifname": "enp1s0", "address": "52:54:00:00:00:02", "min_mtu": 68, "max_mtu": 9216, "vfinfo_list": []}
         self._at_work = False  # the tree writes its files with the same system call
         self._really_write = os.write
         monkeypatch.setattr(os, "write", self._write)
@@ -57,9 +61,11 @@ class RecordedKernel:
         """In place of AnsibleModule.run_command."""
         line = " ".join(command)
         if command[:4] == ["ip", "-json", "-details", "address"]:
-            return 0, '[{"ifname": "enp1s0", "address": "52:54:00:00:00:02", "min_mtu": 68, "max_mtu": 9216, "vfinfo_list": []}]', ""
+            return 0, json.dumps([self.link]), ""
         if command[:4] == ["devlink", "-j", "dev", "eswitch"]:
             return 1, "", "kernel answers: No such device\n"
+        if command[:2] == ["modprobe", "--dry-run"]:
+            return int(command[-1] not in self.drivers), "", ""
         self.log.append(line)
         if line in self.refusals:
             return 2, "", self.refusals[line]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,7 +37,7 @@ def plan(kernel: RecordedKernel, pf: dict[str, Any] | None = None, **wish: Any) 
     wish = {**nothing, "pf": "enp1s0", "on_in_use": "fail", "persist": False, "timeout": 0, **wish}
     drivers = VfDrivers(pf, kernel.run, 0, kernel.sysfs)
     of_kernel = PfKernel(pf, kernel.run, 0, kernel.sysfs)
-    return PfPlan(pf, wish, of_kernel, drivers, lambda: (kernel.read(), []), dependents=lambda _pf: [], root=f"{kernel.tree.root.parent}/")
+    return PfPlan(pf, wish, of_kernel, drivers, lambda: (kernel.read(), []), root=f"{kernel.tree.root.parent}/")
 
 
 def refusal(kernel: RecordedKernel, pf: dict[str, Any] | None = None, **wish: Any) -> str:
@@ -100,6 +101,42 @@ def test_the_diff_shows_what_is_declared_and_nothing_else(kernel: RecordedKernel
 )
 def test_a_number_that_the_card_cannot_have_is_refused_before_anything_is_written(kernel: RecordedKernel, num_vfs: str, sentence: str) -> None:
     assert refusal(kernel, num_vfs=num_vfs) == sentence
+
+
+def test_a_card_whose_firmware_gives_no_vfs_says_what_to_switch_on(kernel: RecordedKernel) -> None:
+    pf = {**kernel.read(), "total_vfs": 0}
+    assert refusal(kernel, pf, num_vfs="4") == (
+        "num_vfs 4 is more than enp1s0 (0000:01:00.0) has, which is none: switch SR-IOV on in the BIOS, or in the card's own firmware."
+    )
+
+
+@pytest.mark.parametrize("mtu", [67, 9217, -1])
+def test_an_mtu_that_the_card_cannot_have_is_refused_before_anything_is_written(kernel: RecordedKernel, mtu: int) -> None:
+    assert refusal(kernel, num_vfs="4", mtu=mtu) == f"mtu {mtu} is not one that enp1s0 (0000:01:00.0) can have: write 68 to 9216."
+
+
+def test_an_mtu_is_not_measured_by_limits_that_the_driver_does_not_name(kernel: RecordedKernel) -> None:
+    kernel.link.update(max_mtu=0)
+    assert plan(kernel, mtu=65000).after["mtu"] == 65000
+    assert refusal(kernel, mtu=67) == "mtu 67 is not one that enp1s0 (0000:01:00.0) can have: write 68 or more."
+
+
+def test_a_driver_that_the_host_does_not_have_is_refused_before_anything_is_written(kernel: RecordedKernel) -> None:
+    assert refusal(kernel, vfs=[{"index": "0", "driver": "nosuch"}]) == (
+        "No driver of this host is 'nosuch': write vfio-pci, none, default for the card's own, or install its module."
+    )
+
+
+def test_vfio_without_an_iommu_is_refused_with_the_way_to_switch_it_on(kernel: RecordedKernel) -> None:
+    kernel.pf.absent("iommu_group")
+    assert refusal(kernel, num_vfs="2", vfs=[{"index": "0", "driver": "vfio-pci"}]) == (
+        "The driver vfio-pci needs an IOMMU, and enp1s0 (0000:01:00.0) has none: switch on VT-d or AMD-Vi in the firmware, "
+        "on Intel add intel_iommu=on to the kernel command line, and reboot."
+    )
+
+
+def test_vectors_that_the_driver_does_not_share_out_are_refused_before_anything_is_written(kernel: RecordedKernel) -> None:
+    assert refusal(kernel, vfs=[{"index": "0", "msix_count": 4}]).startswith("The driver igb cannot share out MSI-X vectors among the VFs of enp1s0")
 
 
 def test_each_holder_of_a_vf_is_named_before_anything_is_written(kernel: RecordedKernel) -> None:
@@ -182,22 +219,47 @@ def test_the_undo_leaves_new_vfs_to_a_guest_that_has_one_already(kernel: Recorde
     assert kernel.read()["num_vfs"] == 4
 
 
-@pytest.mark.parametrize("running", [False, True])
-def test_without_libvirt_no_guest_of_its_holds_a_vf(kernel: RecordedKernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, running: bool) -> None:
+@pytest.fixture(params=[False, True], ids=["no libvirt", "libvirt that does not answer"])
+def installed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether libvirt is installed on this host, where no daemon of its listens."""
     monkeypatch.setattr(_guests, "_SOCKETS", str(tmp_path))
     monkeypatch.setattr(_namespaces, "_PROC", str(tmp_path))
-    monkeypatch.setattr(_guests, "_DAEMONS", (str(tmp_path),) if running else ())
-    params = {"pf": "enp1s0", "vfs": [{"index": "0", "driver": "none"}], "on_in_use": "fail", "persist": False, "timeout": 0}
+    monkeypatch.setattr(_guests, "_DAEMONS", (str(tmp_path),) if request.param else ())
+    return request.param
+
+
+def foretell(kernel: RecordedKernel, **options: Any) -> tuple[dict[str, Any], list[str]]:
+    """The module's result in check mode, and its warnings."""
+    nothing = dict.fromkeys(("num_vfs", "drivers_autoprobe", "link", "mtu", "eswitch_mode", "vfs"))
+    warnings: list[str] = []
     module = SimpleNamespace(
-        params={**dict.fromkeys(("num_vfs", "drivers_autoprobe", "link", "mtu", "eswitch_mode")), **params},
+        params={**nothing, "pf": "enp1s0", "on_in_use": "fail", "persist": False, "timeout": 0, **options},
         check_mode=True,
         run_command=lambda command, handle_exceptions: kernel.run(command),
+        warn=warnings.append,
     )
-    if running:
+    return bring_about(module, kernel.sysfs), warnings
+
+
+def test_without_libvirt_no_guest_of_its_holds_a_vf(kernel: RecordedKernel, installed: bool) -> None:
+    options = {"vfs": [{"index": "0", "driver": "none"}]}
+    if installed:
         with pytest.raises(SriovError, match="whether VF 0 is in use is not known"):
-            bring_about(module, kernel.sysfs)
+            foretell(kernel, **options)
     else:
-        assert bring_about(module, kernel.sysfs)["actions"] == ["take VF 0 of enp1s0 (0000:01:00.0) from its driver"]
+        assert foretell(kernel, **options)[0]["actions"] == ["take VF 0 of enp1s0 (0000:01:00.0) from its driver"]
+
+
+def test_networks_that_missing_libraries_leave_unknown_are_missed_aloud(kernel: RecordedKernel, installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    for library in ("libvirt", "lxml"):
+        monkeypatch.setitem(sys.modules, library, None)
+    result, warnings = foretell(kernel, num_vfs="2", on_in_use="force")
+    assert result["affected"] == []
+    sentence = (
+        "Which networks hand out the VFs of enp1s0 (0000:01:00.0) is not known, so affected lacks them: "
+        "Python libraries are missing (install python3-libvirt and python3-lxml)."
+    )
+    assert warnings == ([sentence] if installed else [])
 
 
 @pytest.mark.parametrize(
