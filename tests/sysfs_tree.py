@@ -208,6 +208,14 @@ class Function:
         os.symlink(f"../../../../kernel/iommu_groups/{group}", f"{self.path}/iommu_group")
         return self
 
+    def vectors(self, count: int) -> Function:
+        """Give the function a configuration space with so many MSI-X vectors, as its second capability."""
+        space = bytearray(256)
+        space[0x06], space[0x34] = 0x10, 0x40
+        space[0x40:0x44], space[0x50:0x54] = bytes([0x01, 0x50, 3, 0]), bytes([0x11, 0, count - 1 & 0xFF, 0x80 | count - 1 >> 8])
+        (self.folder / "config").write_bytes(space)
+        return self
+
     def rdma(self, name: str) -> Function:
         """Give the function an InfiniBand or RoCE device."""
         os.makedirs(f"{self.path}/infiniband/{name}")

@@ -109,8 +109,22 @@ release() {
 probe() {
   basename "$(readlink -f "$1")" > "$1/subsystem/drivers_probe"
 }
+byte() {
+  od -An -tu1 -j "$2" -N 1 "$1/config" 2> /dev/null | tr -d ' '
+}
+# No file tells it but the configuration space, in its list of capabilities.
+msix_count() {
+  at=$(byte "$1" 52)
+  while [ "${at:-0}" -ge 64 ] && [ "$at" -le 252 ]; do
+    if [ "$(byte "$1" "$at")" = 17 ]; then
+      echo $(((($(byte "$1" $((at + 3))) << 8 | $(byte "$1" $((at + 2)))) & 2047) + 1))
+      return
+    fi
+    at=$(byte "$1" $((at + 1)))
+  done
+}
 set_msix_count() {
-  ! in_use "$1" || return 0
+  [ "$(msix_count "$1")" != "$2" ] && ! in_use "$1" || return 0
   release "$1"
   echo "$2" > "$1/sriov_vf_msix_count" || failed=1
   probe "$1"

@@ -229,6 +229,20 @@ def test_the_script_does_nothing_to_a_driver_that_is_as_declared(booted: Booted)
     assert (booted.writes(0), booted.writes(1)) == ({}, {})
 
 
+@pytest.mark.parametrize(("vectors", "written"), [(300, {}), (44, {"sriov_vf_msix_count": "300", "driver/unbind": "0000:01:10.6"})])
+def test_the_script_takes_the_driver_from_a_vf_only_for_another_number_of_vectors(booted: Booted, vectors: int, written: dict[str, str]) -> None:
+    booted.card.vf(3).vectors(vectors)
+    assert booted.start({3: {"msix_count": 300}}) == ""
+    assert booted.writes(3) == written
+
+
+@pytest.mark.parametrize("space", [b"", bytes(256), b"\xff" * 4096])
+def test_the_script_goes_on_where_the_vectors_cannot_be_read(booted: Booted, space: bytes) -> None:
+    (booted.card.vf(3).folder / "config").write_bytes(space)
+    assert booted.start({3: {"msix_count": 4}}) == ""
+    assert booted.writes(3)["sriov_vf_msix_count"] == "4"
+
+
 @pytest.mark.parametrize("wanted", [{"driver": "none"}, {"driver": "igbvf"}, {"msix_count": 4}])
 def test_the_script_takes_no_vf_from_vfio_when_it_is_run_again(booted: Booted, wanted: dict[str, Any]) -> None:
     booted.card.vf(1).bound_to("vfio-pci")
