@@ -12,11 +12,14 @@ from typing import Any
 
 __all__ = ["other_owners"]
 
-# Whose file it is, where it lies, and what in it makes VFs.
+# Whose file it is, where it lies, and what in it makes VFs or sets them up. NetworkManager makes as many VFs as it is told as soon as it is
+# told anything of them, if only by an empty section; systemd counts the sections where no number stands beside them.
 _OWNERS = (
-    ("NetworkManager", "*/NetworkManager/system-connections/*", r"^\s*total-vfs\s*="),
-    ("systemd.link", "*/systemd/network/*.link", r"^\s*SR-IOVVirtualFunctions\s*="),
-    ("systemd.link", "*/systemd/network/*.link.d/*.conf", r"^\s*SR-IOVVirtualFunctions\s*="),
+    ("NetworkManager", "*/NetworkManager/system-connections/*", r"^\s*\[sriov\]"),
+    ("NetworkManager", "etc/sysconfig/network-scripts/ifcfg-*", r"^\s*SRIOV_"),
+    ("systemd.link", "*/systemd/network/*.link", r"^\s*(SR-IOVVirtualFunctions\s*=|\[SR-IOV\])"),
+    ("systemd.link", "*/systemd/network/*.link.d/*.conf", r"^\s*(SR-IOVVirtualFunctions\s*=|\[SR-IOV\])"),
+    ("systemd-networkd", "*/systemd/network/*.network", r"^\s*\[SR-IOV\]"),
     ("netplan", "*/netplan/*.yaml", r"^\s*virtual-function-count\s*:"),
     ("udev", "*/udev/rules.d/*.rules", r"sriov_numvfs"),
     ("sysfsutils", "etc/sysfs.conf", r"sriov_numvfs"),
@@ -29,8 +32,9 @@ _FOLDERS = ("etc", "run", "usr/lib")
 
 
 def other_owners(pf: dict[str, Any], root: str = "/") -> list[str]:
-    """``/etc/systemd/network/10-pf.link (systemd.link)`` and the like: each file that names this PF and makes VFs."""
-    names = [name for name in (pf["name"], *(pf["altnames"] or []), pf["pci_address"], pf["permanent_mac"], pf["mac"]) if name]
+    """``/etc/systemd/network/10-pf.link (systemd.link)`` and the like: each file that names this PF and is about VFs."""
+    address = pf["pci_address"]
+    names = [name for name in (pf["name"], *(pf["altnames"] or []), address, f"pci-{address}", pf["permanent_mac"], pf["mac"]) if name]
     this_pf = re.compile("|".join(rf"(?<![\w:.-]){re.escape(name)}(?![\w-]|:\w)" for name in names), re.IGNORECASE)
     found = []
     for owner, pattern, makes_vfs in _OWNERS:

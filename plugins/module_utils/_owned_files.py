@@ -32,6 +32,7 @@ class OwnedFiles:
     def __init__(self, wanted: dict[str, str], unwanted: list[str]) -> None:
         self._wanted = {path: marked(text) for path, text in wanted.items()}
         self._present = {path: _read(path) for path in {**wanted, **dict.fromkeys(unwanted)}}
+        self._unfinished = {path for path in self._present if os.path.lexists(_unfinished(path))}
         for path, text in self._present.items():
             if text is not None and not text.startswith(_OWNER):
                 raise SriovError(f"{path} is in the way and was not written by this collection: move it elsewhere, or say persist: false.")
@@ -43,8 +44,8 @@ class OwnedFiles:
 
     @property
     def stale(self) -> list[str]:
-        """The files that are to be written anew or removed."""
-        return sorted(path for path, text in self._present.items() if text != self._wanted.get(path))
+        """The files that are to be written anew or removed, or of which a run that was killed left a part."""
+        return sorted(path for path, text in self._present.items() if text != self._wanted.get(path) or path in self._unfinished)
 
     def replace(self) -> None:
         self._put(self._wanted)
@@ -71,6 +72,11 @@ def _read(path: str) -> str | None:
         return None
 
 
+def _unfinished(path: str) -> str:
+    """Where a file is until it is whole."""
+    return f"{path}.new"
+
+
 def _is_intact(text: str) -> bool:
     return text == marked(text.partition("\n")[2].partition("\n")[2])
 
@@ -78,7 +84,7 @@ def _is_intact(text: str) -> bool:
 def _write(path: str, text: str) -> None:
     """All or nothing, also when the power goes: a new file takes the place of the old one once it is on the disk."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    new = f"{path}.new"
+    new = _unfinished(path)
     with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644), "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
@@ -87,7 +93,7 @@ def _write(path: str, text: str) -> None:
 
 
 def _remove(path: str) -> None:
-    for leftover in (path, f"{path}.new"):
+    for leftover in (path, _unfinished(path)):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(leftover)
     # A folder that the collection made, and that holds nothing more, goes too; any other is left alone.

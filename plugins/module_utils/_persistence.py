@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._boot_files import boot_files, declared_in, paths
@@ -94,18 +95,24 @@ class Persistence:
             )
 
     def _replace(self) -> None:
-        self._files.replace()
-        self._link(self._links)
+        _enable_around(self._files.replace, self._links)
 
     def _restore(self) -> None:
-        self._files.restore()
-        self._link(self._links_before)
+        _enable_around(self._files.restore, self._links_before)
 
-    def _link(self, wanted: dict[str, bool]) -> None:
-        """What systemctl enable does, where no systemd need be running."""
-        for link, there in wanted.items():
+
+def _enable_around(put_files: Callable[[], None], links: dict[str, bool]) -> None:
+    """Let systemd start the unit, or not, by what ``systemctl enable`` makes: the link goes before the files and comes after them,
+    so that no boot finds a unit without its script.
+    """
+    try:
+        for link, there in links.items():
+            if not there and os.path.islink(link):
+                os.unlink(link)
+        put_files()
+        for link, there in links.items():
             if there and not os.path.islink(link):
                 os.makedirs(os.path.dirname(link), exist_ok=True)
                 os.symlink(f"../{os.path.basename(link)}", link)
-            elif not there and os.path.islink(link):
-                os.unlink(link)
+    except OSError as error:
+        raise SriovError(f"{error.filename2 or error.filename} cannot be written ({error.strerror}): make way for it, or say persist: false.") from error

@@ -36,7 +36,9 @@ def wanted_vfs(entries: list[dict[str, Any]] | None, num_vfs: int, pf: dict[str,
             raise SriovError(f"vfs names VF {indices[-1]}, but {describe_pf(pf)} will have {has}: name only those, or raise num_vfs.")
         _check(declared, f"VF {entry['index']} of {describe_pf(pf)}")
         wanted.update((index, dict(declared)) for index in indices)
-    _check_macs(wanted, pf)
+    now = {vf["index"]: vf["config"] or {} for vf in pf["vfs"] if vf["index"] < num_vfs}
+    _check_rates(wanted, now, pf)
+    _check_macs(wanted, now, pf)
     return wanted
 
 
@@ -44,9 +46,6 @@ def _check(declared: dict[str, Any], vf: str) -> None:
     for attribute, (least, most) in _LIMITS.items():
         if attribute in declared and not least <= declared[attribute] <= most:
             raise SriovError(f"{attribute} {declared[attribute]} of {vf} is out of range: write {least} to {most}.")
-    least, most = declared.get("min_tx_rate", 0), declared.get("max_tx_rate", 0)
-    if 0 < most < least:
-        raise SriovError(f"min_tx_rate {least} of {vf} is above its max_tx_rate {most}: lower the one or raise the other (0 is no limit).")
     if "mac" in declared:
         mac = declared["mac"] = declared["mac"].lower().replace("-", ":")
         if mac.isdecimal():
@@ -57,8 +56,21 @@ def _check(declared: dict[str, Any], vf: str) -> None:
             raise SriovError(f"mac {mac} of {vf} is a multicast address, which no device can have: make its first pair an even number.")
 
 
-def _check_macs(wanted: dict[int, dict[str, Any]], pf: dict[str, Any]) -> None:
+def _check_rates(wanted: dict[int, dict[str, Any]], now: dict[int, dict[str, Any]], pf: dict[str, Any]) -> None:
+    for index, declared in wanted.items():
+        if "min_tx_rate" in declared or "max_tx_rate" in declared:
+            rates = {**now.get(index, {}), **declared}
+            least, most = rates.get("min_tx_rate") or 0, rates.get("max_tx_rate") or 0
+            if 0 < most < least:
+                raise SriovError(
+                    f"min_tx_rate {least} of VF {index} of {describe_pf(pf)} is above its max_tx_rate {most}: "
+                    "lower the one or raise the other (0 is no limit)."
+                )
+
+
+def _check_macs(wanted: dict[int, dict[str, Any]], now: dict[int, dict[str, Any]], pf: dict[str, Any]) -> None:
     owners = {pf["mac"]: "the PF itself"}
+    owners.update((config["mac"], f"VF {index}") for index, config in now.items() if config.get("mac") and "mac" not in wanted.get(index, {}))
     for index, declared in wanted.items():
         mac = declared.get("mac", _NO_MAC)
         if mac != _NO_MAC and owners.setdefault(mac, f"VF {index}") != f"VF {index}":

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -137,11 +140,72 @@ def test_a_failed_later_step_puts_the_old_files_back(host: Host) -> None:
     assert host.script() == before
 
 
+# Python tells its audit hooks of these before it makes the system call.
+_CHANGES = ("open", "os.rename", "os.symlink", "os.remove", "os.mkdir", "os.rmdir")
+
+
+def killed_at(number: int, act: Callable[[], object]) -> bool:
+    """Do it in a process of its own, which is killed right before its change number ``number`` to a file; whether it came so far."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    left = number
+
+    def kill(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal left
+        if event in _CHANGES and (event != "open" or arguments[2] & os.O_WRONLY):
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left -= 1
+
+    sys.addaudithook(kill)
+    act()
+    os._exit(0)
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of Python 3.12: that a fork may stop what threads do
+@pytest.mark.parametrize(
+    ("before", "wanted", "files"),
+    [
+        ({"persist": False}, {"num_vfs": "4", "link": "up"}, BY_MAC),
+        ({"num_vfs": "4", "vfs": {3: {"trust": True}}}, {"num_vfs": "2", "count": 2, "timeout": 9}, BY_MAC),
+        ({"num_vfs": "4", "link": "up"}, {"num_vfs": "0", "count": 0}, []),
+    ],
+)
+def test_a_run_that_is_killed_at_any_file_leaves_whole_ones_and_is_finished_by_the_next(
+    host: Host, before: dict[str, Any], wanted: dict[str, Any], files: list[str]
+) -> None:
+    number = 0
+    host.run(**before)
+    while killed_at(number, lambda: host.run(**wanted)):
+        assert host.wish(**wanted).edited == []
+        host.run(**wanted)
+        assert (host.files, host.run(**wanted)) == (files, [])
+        host.run(persist=False)
+        host.run(**before)
+        number += 1
+    assert number >= 4, "the link and each of three files were cut short"
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_giving_up_removes_what_a_killed_run_did_not_finish(host: Host) -> None:
+    number = 0
+    while killed_at(number, lambda: host.run(num_vfs="4")):
+        host.run(persist=False)
+        assert host.files == []
+        number += 1
+
+
 @pytest.mark.parametrize(
     ("path", "text", "owner"),
     [
         ("etc/NetworkManager/system-connections/pf.nmconnection", "[connection]\ninterface-name=enp1s0\n[sriov]\ntotal-vfs=3\n", "NetworkManager"),
+        ("run/NetworkManager/system-connections/pf.nmconnection", "[ethernet]\nmac-address=52:54:00:AA:00:01\n[sriov]\n", "NetworkManager"),
+        ("etc/NetworkManager/system-connections/pf", "[match]\npath=pci-0000:01:00.0;\n[sriov]\nvf.0=trust=true\n", "NetworkManager"),
+        ("etc/sysconfig/network-scripts/ifcfg-pf", "DEVICE=enp1s0\nSRIOV_TOTAL_VFS=3\n", "NetworkManager"),
         ("etc/systemd/network/10-pf.link", "[Match]\nPermanentMACAddress=52:54:00:AA:00:01\n[Link]\nSR-IOVVirtualFunctions=3\n", "systemd.link"),
+        ("usr/lib/systemd/network/10-pf.link", "[Match]\nPath=pci-0000:01:00.0\n[SR-IOV]\nVirtualFunction=2\nTrust=yes\n", "systemd.link"),
+        ("etc/systemd/network/10-pf.network", "[Match]\nName=enp1s0\n[SR-IOV]\nVirtualFunction=2\n", "systemd-networkd"),
         ("etc/netplan/50-pf.yaml", "network:\n  ethernets:\n    enp1s0:\n      virtual-function-count: 3\n", "netplan"),
         ("etc/udev/rules.d/70-pf.rules", 'KERNELS=="0000:01:00.0", ATTR{device/sriov_numvfs}="3"\n', "udev"),
         ("etc/network/interfaces", "iface enp1s0 inet manual\n  up echo 3 > /sys/class/net/enp1s0/device/sriov_numvfs\n", "ifupdown"),
@@ -164,6 +228,9 @@ def test_a_file_about_another_pf_or_without_vfs_is_no_rival(host: Host) -> None:
     folder.mkdir(parents=True)
     (folder / "10-other.link").write_text("[Match]\nOriginalName=enp1s0f1\n[Link]\nSR-IOVVirtualFunctions=3\n", encoding="utf-8")
     (folder / "20-name.link").write_text("[Match]\nOriginalName=enp1s0\n[Link]\n#SR-IOVVirtualFunctions=3\nName=wan0\n", encoding="utf-8")
+    profiles = host.root / "etc/NetworkManager/system-connections"
+    profiles.mkdir(parents=True)
+    (profiles / "pf.nmconnection").write_text("[connection]\ninterface-name=enp1s0\n[ethernet]\nmtu=9000\n[ipv4]\nmethod=auto\n", encoding="utf-8")
     assert host.run(num_vfs="4") != []
 
 

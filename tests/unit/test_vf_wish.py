@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_wish import wanted_vfs
 
-PF = {"name": "enp1s0", "pci_address": "0000:01:00.0", "mac": "52:54:00:aa:00:01"}
+PF = {"name": "enp1s0", "pci_address": "0000:01:00.0", "mac": "52:54:00:aa:00:01", "vfs": []}
 
 
 def test_a_range_declares_the_same_for_each_of_its_vfs() -> None:
@@ -65,6 +65,26 @@ def test_what_no_card_takes_is_refused_in_one_sentence(entries: list[dict[str, A
     with pytest.raises(SriovError) as caught:
         wanted_vfs(entries, 4, PF)
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ({"index": "1", "min_tx_rate": 200}, "min_tx_rate 200 of VF 1 of enp1s0 (0000:01:00.0) is above its max_tx_rate 100: lower the one or raise the other"),
+        ({"index": "1", "mac": "52:54:00:00:00:07"}, "mac 52:54:00:00:00:07 is declared for VF 1 of enp1s0 (0000:01:00.0) and belongs to VF 0 too"),
+        ({"index": "0", "min_tx_rate": 200, "mac": "52:54:00:00:00:07"}, None),
+        ({"index": "0-1", "max_tx_rate": 0, "min_tx_rate": 200}, None),
+    ],
+)
+def test_what_is_declared_is_measured_by_what_the_vfs_keep_from_before(entry: dict[str, Any], sentence: str | None) -> None:
+    configs = [{"mac": "52:54:00:00:00:07", "max_tx_rate": 0}, {"mac": "00:00:00:00:00:00", "max_tx_rate": 100}, None]
+    pf = {**PF, "vfs": [{"index": index, "config": config} for index, config in enumerate(configs)]}
+    if sentence is None:
+        assert wanted_vfs([entry], 3, pf)
+    else:
+        with pytest.raises(SriovError) as caught:
+            wanted_vfs([entry], 3, pf)
+        assert str(caught.value).startswith(sentence)
 
 
 def test_a_pf_that_will_have_no_vfs_takes_no_settings_for_them() -> None:
