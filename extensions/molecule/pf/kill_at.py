@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the vfpool.sriov authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kill the run that holds the first card's lock, at the first kernel event of a kind about one of its VFs: ``kill_at.py remove``."""
+"""Send a signal to the run that holds the first card's lock, at the first kernel event of a kind about one of its VFs: ``kill_at.py remove KILL``."""
 
 from __future__ import annotations
 
@@ -24,4 +24,4 @@ while event is None or event.action != sys.argv[1] or not event.sys_name.startsw
     if time.monotonic() > deadline:
         sys.exit("no such event came")
     event = monitor.poll(1)
-os.kill(int(Path(f"/run/vfpool.sriov/pf-{PF}.lock").read_text(encoding="ascii")), signal.SIGKILL)
+os.kill(int(Path(f"/run/vfpool.sriov/pf-{PF}.lock").read_text(encoding="ascii")), signal.Signals[f"SIG{sys.argv[2]}"])
