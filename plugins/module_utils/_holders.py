@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT, Claim, ask_libvirt, holder
+from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links
 from ansible_collections.vfpool.sriov.plugins.module_utils._namespaces import look_elsewhere
 from ansible_collections.vfpool.sriov.plugins.module_utils._processes import openers
@@ -169,12 +170,9 @@ class _Vf:
     def _look_closer(self, base: str, sysfs: Sysfs) -> None:
         """Why it has no interface: that was moved to another namespace, or a driver for user space has the VF."""
         try:
-            entries = sysfs.names(base) or []
-            nets = [f"{base}/net"] if "net" in entries else [f"{base}/{entry}/net" for entry in entries if entry.startswith("virtio")]
-            self.moved = any(sysfs.names(net) == [] for net in nets)
+            self.moved = interfaces_of(self.facts["pci_address"], sysfs) == []
             for folder, files in (("vfio-dev", "/dev/vfio/devices"), ("uio", "/dev")):
-                if folder in entries:
-                    self.device_files += [f"{files}/{name}" for name in sysfs.names(f"{base}/{folder}") or []]
+                self.device_files += [f"{files}/{name}" for name in sysfs.names(f"{base}/{folder}") or []]
         except OSError as error:
             self.doubts.append(f"{sysfs.root}/{base} cannot be read: {error.strerror}")
         if self.facts["iommu_group"] is not None:

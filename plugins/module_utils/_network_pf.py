@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import read_pfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._pool import pool_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges, parse_ranges
@@ -131,11 +132,7 @@ def _is_virtio(pf: dict[str, Any], sysfs: Sysfs) -> bool:
 
 def _is_elsewhere(vf: dict[str, Any], sysfs: Sysfs) -> bool:
     """The VF's driver made an interface, and that is not in this network namespace."""
-    if vf["name"] is not None:
-        return False
-    base = f"bus/pci/devices/{vf['pci_address']}"
-    folders = [f"{base}/net", *(f"{base}/{entry}/net" for entry in sysfs.names(base) or [] if entry.startswith("virtio"))]
-    return any(sysfs.names(folder) == [] for folder in folders)
+    return vf["name"] is None and interfaces_of(vf["pci_address"], sysfs) == []
 
 
 def _name(vfs: list[dict[str, Any]]) -> str:

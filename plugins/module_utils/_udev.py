@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._kernel_log import KernelLog
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
@@ -86,15 +87,8 @@ class VfWatch:
         # Without a driver now, none is on its way: the kernel probes while it makes the VF, and udev loads modules before it reports the device.
         if driver is None or not network_card or not has_interface(driver):
             return True
-        interfaces = self._interfaces(base)
-        return bool(interfaces) and all(self._udev_is_done_with("net", name) for name in interfaces)
-
-    def _interfaces(self, base: str) -> list[str]:
-        names = self._sysfs.names(f"{base}/net")
-        if names is not None:
-            return names
-        deeper = (entry for entry in self._sysfs.names(base) or [] if entry.startswith("virtio"))
-        return [name for device in deeper for name in self._sysfs.names(f"{base}/{device}/net") or []]
+        interfaces = interfaces_of(address, self._sysfs)
+        return bool(interfaces) and all(self._udev_is_done_with("net", name) for name in interfaces or ())
 
     def _udev_is_done_with(self, subsystem: str, name: str) -> bool:
         try:
@@ -118,9 +112,8 @@ class VfWatch:
     def _state(self, address: str | None, last_words: dict[str, str]) -> str:
         if address is None:
             return "no PCI device"
-        base = f"{_DEVICES}/{address}"
-        interfaces = self._interfaces(base)
+        interfaces = interfaces_of(address, self._sysfs)
         return (
-            f"{address}, driver {self._sysfs.link_name(f'{base}/driver') or 'none'}, "
+            f"{address}, driver {self._sysfs.link_name(f'{_DEVICES}/{address}/driver') or 'none'}, "
             f"{'interface ' + interfaces[0] if interfaces else 'no interface'}, udev's last word: {last_words.get(address, 'none')}"
         )

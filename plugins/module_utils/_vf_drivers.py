@@ -16,7 +16,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import des
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._udev import VfWatch, has_interface
 
-__all__ = ["VfDrivers", "is_bound_as"]
+__all__ = ["VfDrivers", "as_declared", "is_bound_as"]
 
 _DEVICES = "bus/pci/devices"
 
@@ -28,6 +28,13 @@ def is_bound_as(driver: str | None, wanted: str) -> bool:
     if wanted == "default":
         return driver is not None and has_interface(driver)
     return driver == wanted
+
+
+def as_declared(driver: str | None) -> str:
+    """What is to be declared for a VF that has ``driver``, so that it comes back to it and keeps no trace of another."""
+    if driver is None:
+        return "none"
+    return "default" if has_interface(driver) else driver
 
 
 class VfDrivers:
@@ -66,17 +73,19 @@ class VfDrivers:
             self.bind([index for index, wanted in drivers.items() if wanted == driver], driver)
 
     def set_msix_count(self, index: int, count: int) -> None:
-        """Only a VF without a driver takes another number of vectors; it gets its driver back."""
+        """Only a VF without a driver takes another number of vectors; it gets its driver back, and is waited for."""
         address = self._address(index)
         driver = self._driver(address)
-        self._unbind(address, driver)
-        try:
-            self._sysfs.write(f"{_DEVICES}/{address}/sriov_vf_msix_count", str(count))
-        except OSError as error:
-            raise SriovError(f"VF {index} of {describe_pf(self._pf)} refuses msix_count {count} ({error.strerror}): see journalctl -k.") from error
-        finally:
-            if driver:
-                self._sysfs.write("bus/pci/drivers_probe", address)
+        with VfWatch(self._pf["pci_address"], self._sysfs) as watch:
+            try:
+                self._unbind(address, driver)
+                self._sysfs.write(f"{_DEVICES}/{address}/sriov_vf_msix_count", str(count))
+            except OSError as error:
+                raise SriovError(f"VF {index} of {describe_pf(self._pf)} refuses msix_count {count} ({error.strerror}): see journalctl -k.") from error
+            finally:
+                if driver is not None:
+                    self._bind_one(index, as_declared(driver))
+            watch.wait([index], self._timeout)
 
     def _bind_one(self, index: int, driver: str) -> None:
         address = self._address(index)

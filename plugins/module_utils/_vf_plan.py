@@ -16,7 +16,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._udev import has_interface
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import ATTRIBUTES, describe, settings
-from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers, is_bound_as
+from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers, as_declared, is_bound_as
 
 __all__ = ["VfPlan", "drivers_to_keep", "settings_to_keep"]
 
@@ -118,7 +118,7 @@ class VfPlan:
         return {index: driver for index, driver in bound.items() if driver != "default"}
 
     def _bind_back(self, indices: list[int]) -> None:
-        self._drivers.bind_each({index: self._now[index]["driver"] or "none" for index in indices})
+        self._drivers.bind_each({index: as_declared(self._now[index]["driver"]) for index in indices})
 
     def diff(self, remade: bool) -> tuple[dict[int, Any], dict[int, Any]]:
         """Each VF that something is declared for, or all where they are made anew, before and after."""

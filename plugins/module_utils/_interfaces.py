@@ -1,0 +1,26 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: the network interfaces of one PCI function.
+
+Source: Documentation/ABI/testing/sysfs-class-net of the Linux kernel; virtio keeps them one level deeper, on a device of its own.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
+
+__all__ = ["interfaces_of"]
+
+
+def interfaces_of(address: str, sysfs: Sysfs) -> list[str] | None:
+    """The interfaces of the function at ``address`` in this network namespace.
+
+    An empty list means that its driver made one, which was moved to another namespace; None, that no driver made any.
+    """
+    base = f"bus/pci/devices/{address}"
+    names = sysfs.names(f"{base}/net")
+    if names is None:
+        deeper = (sysfs.names(f"{base}/{entry}/net") for entry in sysfs.names(base) or () if entry.startswith("virtio"))
+        return next((names for names in deeper if names is not None), None)
+    return names
