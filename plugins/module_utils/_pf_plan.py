@@ -17,7 +17,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers
-from ansible_collections.vfpool.sriov.plugins.module_utils._vf_plan import VfPlan, drivers_to_keep, settings_to_keep
+from ansible_collections.vfpool.sriov.plugins.module_utils._vf_plan import VfPlan, drivers_to_keep, leave_to_guests, settings_to_keep
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_wish import wanted_vfs
 
 __all__ = ["PfPlan", "wanted_num_vfs"]
@@ -31,7 +31,7 @@ class PfPlan:
     ``wish`` holds what the user declared, under the names of the module's options; what is None stays as it is.
     ``look_again`` reads the PF with its holders anew, right before a VF is taken from them: a guest may have started meanwhile.
     It gives what ``pf`` and ``unknown_use`` are, which says why it is not known who uses some of the VFs. ``root`` is where the host's files lie.
-    ``destroys_vfs`` tells whether the VFs that there are go, and ``edited`` names the files for the next boot that someone changed by hand.
+    ``destroys_vfs`` tells whether the VFs that there are go, and ``warnings`` what of the wish waits, or of the host is overwritten.
     Raises SriovError for a wish that this PF cannot fulfil, and for one that would take a VF from its holder.
     """
 
@@ -47,6 +47,7 @@ class PfPlan:
     ) -> None:
         self.plan = Plan()
         self.affected: list[dict[str, Any]] = []
+        self.warnings: list[str] = []
         self.before: dict[str, Any] = {}
         self.after: dict[str, Any] = {}
         self._pf, self._wish, self._kernel, self._drivers, self._look_again = pf, wish, kernel, drivers, look_again
@@ -55,39 +56,43 @@ class PfPlan:
             raise SriovError(f"How many VFs {self._name} has and can have cannot be read: see why with vfpool.sriov.sriov_vf_facts, in its incomplete list.")
         self._require_interface()
         self._refuse_mtu()
-        self.num_vfs = wanted_num_vfs(wish["num_vfs"], pf)
-        count = pf["num_vfs"] if self.num_vfs is None else self.num_vfs
+        num_vfs = wanted_num_vfs(wish["num_vfs"], pf)
+        count = pf["num_vfs"] if num_vfs is None else num_vfs
         declared = wanted_vfs(wish["vfs"], count, pf)
-        vfs = VfPlan(pf, declared, count, kernel, drivers)
         persistence = Persistence(pf, wish, declared, count, root)
-        self.edited = persistence.edited
+        self.warnings += [f"{path} was changed by hand since this collection wrote it, and is written anew." for path in persistence.edited]
         if not kernel.may_write():
             raise SriovError(f"This run may not change {self._name}: run as root, with become.")
-        self._add_steps(count, vfs, list(unknown_use))
+        new_number = self._differs("num_vfs", pf["num_vfs"], num_vfs)
+        new_mode = self._differs("eswitch_mode", self._eswitch_mode(), wish["eswitch_mode"])
+        self._remakes_vfs = new_number or (new_mode and pf["num_vfs"] > 0)
+        self.destroys_vfs = self._remakes_vfs and pf["num_vfs"] > 0
+        self._add_steps(count, new_mode, self._plan_of_vfs(declared, count), list(unknown_use))
         persistence.add_steps(self.plan)
 
-    def _add_steps(self, count: int, vfs: VfPlan, unknown_use: list[str]) -> None:
+    def _plan_of_vfs(self, declared: dict[int, dict[str, Any]], count: int) -> VfPlan:
+        if not self._remakes_vfs and self._wish["on_in_use"] == "fail":
+            declared, left = leave_to_guests(self._pf, declared)
+            self.warnings += left
+        return VfPlan(self._pf, declared, count, self._remakes_vfs, self._kernel, self._drivers)
+
+    def _add_steps(self, count: int, new_mode: bool, vfs: VfPlan, unknown_use: list[str]) -> None:
         """In the one order that every driver takes: a switch's mode only without VFs, rates only with the link up."""
-        now = self._pf["num_vfs"]
-        new_number = self._differs("num_vfs", now, self.num_vfs)
-        new_mode = self._differs("eswitch_mode", self._eswitch_mode(), self._wish["eswitch_mode"])
-        remakes_vfs = new_number or (new_mode and now > 0)
-        self.destroys_vfs = remakes_vfs and now > 0
         self._plan_drivers_autoprobe(self._wish["drivers_autoprobe"])
         if self.destroys_vfs:
-            self._plan_destruction(now, count, unknown_use)
+            self._plan_destruction(count, unknown_use)
         if new_mode:
             self._plan_eswitch_mode(self._wish["eswitch_mode"])
         self._plan_interface("mtu", self._pf["mtu"], self._wish["mtu"])
-        if remakes_vfs and count:
+        if self._remakes_vfs and count:
             make, undo = partial(self._kernel.make_vfs, count), partial(self._kernel.put_vfs_back, 0)
             self.plan.add(f"make {count} VFs on {self._name}", make, undo, partial(self._check, "destroy the VFs that are there now"))
         if self._wish["link"] is not None:
             self._plan_interface("link", "up" if self._kernel.is_up() else "down", self._wish["link"])
-        if not remakes_vfs:
+        if not self._remakes_vfs:
             self._guard(vfs.loses_driver(), _REBIND, unknown_use)
-        vfs.add_steps(self.plan, remakes_vfs, partial(self._check, _REBIND))
-        before, after = vfs.diff(remakes_vfs)
+        vfs.add_steps(self.plan, partial(self._check, _REBIND))
+        before, after = vfs.diff()
         if before or after:
             self.before["vfs"], self.after["vfs"] = before, after
 
@@ -137,7 +142,8 @@ class PfPlan:
         self._refuse(pf, taken, change, unknown_use)
         self.affected += [entry for entry in affected(pf, taken) if entry not in self.affected]
 
-    def _plan_destruction(self, now: int, count: int, unknown_use: list[str]) -> None:
+    def _plan_destruction(self, count: int, unknown_use: list[str]) -> None:
+        now = self._pf["num_vfs"]
         change = f"change the number of VFs from {now} to {count}" if now != count else f"change eswitch_mode to {self._wish['eswitch_mode']}"
         self._guard([vf["index"] for vf in self._pf["vfs"]], change, unknown_use)
         kept = settings_to_keep(self._pf, now, self._kernel.mac_is_given)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._holders import describe_holder
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import later_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
@@ -18,7 +19,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._udev import has_inte
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import ATTRIBUTES, describe, settings
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers, as_declared, is_bound_as
 
-__all__ = ["VfPlan", "drivers_to_keep", "settings_to_keep"]
+__all__ = ["VfPlan", "drivers_to_keep", "leave_to_guests", "settings_to_keep"]
 
 # What a VF has when it is made; a setting that differs was made by someone.
 _FRESH = {
@@ -32,6 +33,8 @@ _FRESH = {
     "max_tx_rate": 0,
     "query_rss": False,
 }
+# What libvirt sets for a guest that gets a VF, and puts back when it ends.
+_OF_GUESTS = ("mac", "vlan", "qos", "vlan_proto")
 # A step's name lists this many different settings in full.
 _LISTED = 6
 
@@ -57,11 +60,27 @@ def drivers_to_keep(pf: dict[str, Any], count: int) -> dict[int, str]:
     return {vf["index"]: vf["driver"] for vf in pf["vfs"][:count] if vf["driver"] and not has_interface(vf["driver"])}
 
 
-class VfPlan:
-    """What is declared for the VFs, against what they are. ``count`` is the number of VFs that there will be."""
+def leave_to_guests(pf: dict[str, Any], wanted: dict[int, dict[str, Any]]) -> tuple[dict[int, dict[str, Any]], list[str]]:
+    """``wanted`` without what libvirt has set otherwise for a guest that has the VF now, and a sentence about each of these."""
+    chosen, left = dict(wanted), []
+    for vf in pf["vfs"]:
+        index, config = vf["index"], vf["config"] or {}
+        guest = next((holder for holder in vf["used_by"] or () if holder["kind"] in ("libvirt_port", "libvirt_domain") and holder["active"]), None)
+        waiting = {name: value for name, value in wanted.get(index, {}).items() if guest and name in _OF_GUESTS and config.get(name) != value}
+        if guest and waiting:
+            chosen[index] = {name: value for name, value in wanted[index].items() if name not in waiting}
+            left.append(
+                f"VF {index} of {describe_pf(pf)} goes on with {describe({name: config.get(name) for name in waiting})} for {describe_holder(guest)}: "
+                f"run this again when that has ended, to get {describe(waiting)}."
+            )
+    return chosen, left
 
-    def __init__(self, pf: dict[str, Any], wanted: dict[int, dict[str, Any]], count: int, kernel: PfKernel, drivers: VfDrivers) -> None:
-        self._pf, self._count, self._kernel, self._drivers = pf, count, kernel, drivers
+
+class VfPlan:
+    """What is declared for the VFs, against what they are. ``count`` is the number of VFs that there will be, and ``remade`` whether all are new."""
+
+    def __init__(self, pf: dict[str, Any], wanted: dict[int, dict[str, Any]], count: int, remade: bool, kernel: PfKernel, drivers: VfDrivers) -> None:
+        self._pf, self._count, self._remade, self._kernel, self._drivers = pf, count, remade, kernel, drivers
         self._name = describe_pf(pf)
         self._now = {vf["index"]: vf for vf in pf["vfs"]}
         self._wanted = wanted
@@ -74,45 +93,47 @@ class VfPlan:
             drivers.refuse_msix()
 
     def loses_driver(self) -> list[int]:
-        """The VFs that lose their present driver, if only for a moment, when no VF is made anew."""
-        return sorted({*self._new_vectors(remade=False), *self._new_drivers(remade=False)})
+        """The VFs that lose their present driver, if only for a moment."""
+        return sorted({*self._new_vectors(), *self._new_drivers()})
 
-    def add_steps(self, plan: Plan, remade: bool, check: Callable[[list[int]], object]) -> None:
+    def add_steps(self, plan: Plan, check: Callable[[list[int]], object]) -> None:
         """``check`` raises SriovError when someone holds one of the VFs; also one that was made anew may have found a guest."""
-        self._add_attributes(plan, remade)
-        for index, vectors in self._new_vectors(remade).items():
-            old = None if remade else self._now[index]["msix_count"]
+        self._add_attributes(plan)
+        for index, vectors in self._new_vectors().items():
+            old = None if self._remade else self._now[index]["msix_count"]
             set_to = partial(self._drivers.set_msix_count, index)
             words = f"set msix_count of VF {index} of {self._name} to {vectors}"
             plan.add(words, partial(set_to, vectors), old and partial(set_to, old), partial(check, [index]))
-        for driver, indices in _grouped(self._new_drivers(remade)):
+        for driver, indices in _grouped(self._new_drivers()):
             words = "take VF {} of {} from its driver" if driver == "none" else "bind VF {} of {} to " + driver
-            undo = None if remade else partial(self._bind_back, indices)
+            undo = None if self._remade else partial(self._bind_back, indices)
             plan.add(words.format(format_ranges(indices), self._name), partial(self._drivers.bind, indices, driver), undo, partial(check, indices))
 
-    def _add_attributes(self, plan: Plan, remade: bool) -> None:
-        if not remade:
-            configs = {index: vf["config"] or {} for index, vf in self._now.items()}
-            wrong = settings(configs, self._attributes)
-            changes: dict[int, dict[str, Any]] = {}
-            for setting in wrong:
-                news = {name: value for name, value in setting.values.items() if configs[setting.vf].get(name) != value}
-                changes.setdefault(setting.vf, {}).update(news)
-            old = {index: {name: configs[index][name] for name in news if name in configs[index]} for index, news in changes.items()}
-            undo = partial(self._kernel.set_attributes, old)
-        else:
-            kept = settings_to_keep(self._pf, self._count, self._kernel.mac_is_given)
-            changes = {index: {**kept.get(index, {}), **self._attributes.get(index, {})} for index in sorted({*kept, *self._attributes})}
-            undo = None  # the VFs go again
-        changes = {index: news for index, news in changes.items() if news}
+    def _add_attributes(self, plan: Plan) -> None:
+        configs = {index: vf["config"] or {} for index, vf in self._now.items()}
+        changes = self._attributes_of_new_vfs() if self._remade else self._other_attributes(configs)
         if changes:
+            old = {index: {name: configs[index][name] for name in news if name in configs.get(index, {})} for index, news in changes.items()}
+            undo = None if self._remade else partial(self._kernel.set_attributes, old)  # new VFs go again
             plan.add(f"set {_listed(changes)} of {self._name}", partial(self._kernel.set_attributes, changes), undo)
 
-    def _new_vectors(self, remade: bool) -> dict[int, int]:
-        return {index: count for index, count in self._vectors.items() if remade or self._now[index]["msix_count"] != count}
+    def _attributes_of_new_vfs(self) -> dict[int, dict[str, Any]]:
+        kept = settings_to_keep(self._pf, self._count, self._kernel.mac_is_given)
+        wanted = {index: {**kept.get(index, {}), **self._attributes.get(index, {})} for index in sorted({*kept, *self._attributes})}
+        return {index: attributes for index, attributes in wanted.items() if attributes}
 
-    def _new_drivers(self, remade: bool) -> dict[int, str]:
-        if not remade:
+    def _other_attributes(self, configs: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
+        changes: dict[int, dict[str, Any]] = {}
+        for setting in settings(configs, self._attributes):
+            news = {name: value for name, value in setting.values.items() if configs[setting.vf].get(name) != value}
+            changes.setdefault(setting.vf, {}).update(news)
+        return changes
+
+    def _new_vectors(self) -> dict[int, int]:
+        return {index: count for index, count in self._vectors.items() if self._remade or self._now[index]["msix_count"] != count}
+
+    def _new_drivers(self) -> dict[int, str]:
+        if not self._remade:
             return {index: driver for index, driver in self._binding.items() if not is_bound_as(self._now[index]["driver"], driver)}
         bound = {**drivers_to_keep(self._pf, self._count), **self._binding}
         return {index: driver for index, driver in bound.items() if driver != "default"}
@@ -120,16 +141,16 @@ class VfPlan:
     def _bind_back(self, indices: list[int]) -> None:
         self._drivers.bind_each({index: as_declared(self._now[index]["driver"]) for index in indices})
 
-    def diff(self, remade: bool) -> tuple[dict[int, Any], dict[int, Any]]:
+    def diff(self) -> tuple[dict[int, Any], dict[int, Any]]:
         """Each VF that something is declared for, or all where they are made anew, before and after."""
         before, after = {}, {}
-        for index in sorted({*self._now, *range(self._count)} if remade else self._wanted):
+        for index in sorted({*self._now, *range(self._count)} if self._remade else self._wanted):
             declared = self._wanted.get(index, {})
             if index in self._now:
                 before[index] = {name: self._value(index, name) for name in declared}
             if index < self._count:
                 after[index] = dict(declared)
-            if remade:
+            if self._remade:
                 self._add_addresses(index, before, after)
         return before, after
 

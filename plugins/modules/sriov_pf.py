@@ -56,6 +56,7 @@ options:
     description:
       - What single VFs should have. A VF is named by one entry at most, and what an entry does not mention stays as it is,
         also where a new number of VFs makes the VF anew.
+      - While a guest of libvirt has a VF, that has the MAC address and the VLAN of the guest. With O(on_in_use=fail) they stay, and the module warns of it.
     type: list
     elements: dict
     suboptions:
@@ -335,8 +336,8 @@ def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict[str, Any]:
         if not module.check_mode and wish.plan.changed:
             wish.plan.apply()
             pf = gather([address], everything, run, sysfs)["pfs"][0]
-    for path in wish.edited:
-        module.warn(f"{path} was changed by hand since this collection wrote it, and is written anew.")
+    for warning in wish.warnings:
+        module.warn(warning)
     if doubt:
         module.warn(f"Which networks hand out the VFs of {describe_pf(now)} is not known, so affected lacks them: {doubt}.")
     diff = as_diff(describe_pf(pf), wish.before, wish.after)

@@ -219,6 +219,29 @@ def test_the_undo_leaves_new_vfs_to_a_guest_that_has_one_already(kernel: Recorde
     assert kernel.read()["num_vfs"] == 4
 
 
+def test_a_guests_mac_and_vlan_stay_while_it_has_the_vf(kernel: RecordedKernel) -> None:
+    kernel.link["vfinfo_list"] = [{"vf": 0, "address": "52:54:00:00:00:99", "vlan_list": [{"vlan": 7}], "trust": False, "spoofchk": True}]
+    kernel.used_by[0] = [GUEST]
+    vfs = [{"index": "0", "mac": "52:54:00:00:00:01", "vlan": 7, "qos": 2, "trust": True}, {"index": "1", "mac": "52:54:00:00:00:12"}]
+    wish = plan(kernel, vfs=vfs)
+    assert wish.plan.actions == ["set trust on of VF 0; mac 52:54:00:00:00:12 of VF 1 of enp1s0 (0000:01:00.0)"]
+    (warning,) = wish.warnings
+    assert warning == (
+        "VF 0 of enp1s0 (0000:01:00.0) goes on with mac 52:54:00:00:00:99, qos 0 for guest web1 (network fast): "
+        "run this again when that has ended, to get mac 52:54:00:00:00:01, qos 2."
+    )
+    assert wish.after["vfs"][0] == {"vlan": 7, "trust": True}
+
+
+def test_force_sets_a_guests_mac_and_one_that_does_not_run_keeps_none(kernel: RecordedKernel) -> None:
+    kernel.link["vfinfo_list"] = [{"vf": 0, "address": "52:54:00:00:00:99", "vlan_list": [{"vlan": 7}]}]
+    kernel.used_by[0] = [GUEST]
+    vfs = [{"index": "0", "mac": "52:54:00:00:00:01"}]
+    assert plan(kernel, vfs=vfs, on_in_use="force").plan.actions == ["set mac 52:54:00:00:00:01 of VF 0 of enp1s0 (0000:01:00.0)"]
+    kernel.used_by[0] = [{**ASSIGNED, "active": False}, NAMESPACE]
+    assert plan(kernel, vfs=vfs).plan.actions == ["set mac 52:54:00:00:00:01 of VF 0 of enp1s0 (0000:01:00.0)"]
+
+
 @pytest.fixture(params=[False, True], ids=["no libvirt", "libvirt that does not answer"])
 def installed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether libvirt is installed on this host, where no daemon of its listens."""
