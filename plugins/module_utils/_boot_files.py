@@ -60,6 +60,7 @@ count={count}
 present=$(cat "$pf/sriov_numvfs")
 if [ "$present" = 0 ] && [ "$count" != 0 ]; then
   echo "$count" > "$pf/sriov_numvfs" || failed=1
+  new=1
 elif [ "$present" != "$count" ]; then
   echo "The PF has $present VFs already, not $count, and keeps them." >&2
   failed=1
@@ -89,20 +90,41 @@ while [ "$tries" -gt 0 ] && [ "$(cat "$device/carrier" 2> /dev/null)" != 1 ]; do
 done
 """
 
-_DRIVERS = """
-# Also run by a restart, when guests may have VFs: what is as declared, or is in use, is left alone.
+_IN_USE = """
+# Also run by a restart, when guests may have VFs: what is in use is left alone.
 driver_of() {
   [ ! -e "$1/driver" ] || basename "$(readlink -f "$1/driver")"
 }
 in_use() {
+  [ -z "$new" ] || return 1
   for upper in "$1"/net/*/upper_* "$1"/virtio*/net/*/upper_*; do
-    [ ! -e "$upper" ] || { echo "$1 keeps its driver: $upper stands on it." >&2; return 0; }
+    [ ! -e "$upper" ] || { echo "$1 is left alone: $upper stands on it." >&2; return 0; }
   done
   case $(driver_of "$1") in
-    vfio*) echo "$1 keeps its driver: VFIO has it." >&2 ;;
+    vfio*) echo "$1 is left alone: VFIO has it." >&2 ;;
     *) return 1 ;;
   esac
 }
+"""
+
+_ATTRIBUTES = """
+unless_in_use() {{
+  while read -r line; do
+    index=${{line#* vf }}
+    index=${{index%% *}}
+    if [ "$index" != "$last" ]; then
+      last=$index
+      busy=0
+      ! in_use "$pf/virtfn$index" || busy=1
+    fi
+    [ "$busy" = 1 ] || echo "$line"
+  done
+}}
+unless_in_use << EOF | ip -force -batch - || failed=1
+{lines}EOF
+"""
+
+_DRIVERS = """
 release() {
   [ ! -e "$1/driver" ] || basename "$(readlink -f "$1")" > "$1/driver/unbind"
 }
@@ -197,8 +219,8 @@ def _script(key: str, pf: dict[str, Any], declared: dict[str, Any], timeout: int
         parts.append(_MAKE.format(count=count, timeout=timeout))
     if "link" in declared:
         parts.append(f'ip link set dev "$name" {declared["link"]} || failed=1\n')
-    parts += _attributes(vfs) + _drivers(vfs) + ['exit "$failed"\n']
-    return "".join(parts)
+    of_vfs = _attributes(vfs) + _drivers(vfs)
+    return "".join([*parts, *([_IN_USE] if of_vfs else []), *of_vfs, 'exit "$failed"\n'])
 
 
 def _attributes(vfs: dict[int, dict[str, Any]]) -> list[str]:
@@ -206,7 +228,7 @@ def _attributes(vfs: dict[int, dict[str, Any]]) -> list[str]:
     if not wrong:
         return []
     carrier = [_CARRIER] if any(setting.values.get("max_tx_rate") for setting in wrong) else []
-    return [*carrier, f"ip -force -batch - << EOF || failed=1\n{batch('$name', wrong)}EOF\n"]
+    return [*carrier, _ATTRIBUTES.format(lines=batch("$name", wrong))]
 
 
 def _drivers(vfs: dict[int, dict[str, Any]]) -> list[str]:

@@ -257,8 +257,9 @@ class Booted:
         self.host, self.tree, self.folder = host, tree, folder
         self.card = tree.pf("enp1s0", "0000:01:00.0", vfs=4)
         folder.mkdir()
-        for command, answer in {"systemctl": tree.root / "class/net/enp1s0", "udevadm": "", "modprobe": "", "ip": ""}.items():
-            (folder / command).write_text(f"#!/bin/sh\necho {answer}\n", encoding="utf-8")
+        commands = {"systemctl": f"echo {tree.root}/class/net/enp1s0", "udevadm": "true", "modprobe": "true", "ip": f"cat > {folder}/batch"}
+        for command, body in commands.items():
+            (folder / command).write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
             (folder / command).chmod(0o755)
 
     def start(self, vfs: dict[int, dict[str, Any]]) -> str:
@@ -266,6 +267,11 @@ class Booted:
         self.host.run(num_vfs="4", vfs=vfs)
         environment = {"PATH": f"{self.folder}:{os.environ['PATH']}"}
         return subprocess.run(["sh", self.host.root / BY_MAC[-1]], env=environment, check=True, stderr=subprocess.PIPE, text=True).stderr
+
+    @property
+    def batch(self) -> list[str]:
+        """What ip was told."""
+        return (self.folder / "batch").read_text(encoding="ascii").splitlines()
 
     def writes(self, index: int) -> dict[str, str]:
         """What was written for a VF, by file."""
@@ -288,6 +294,24 @@ def test_the_script_gives_vfs_their_drivers_and_vectors(booted: Booted) -> None:
     assert booted.writes(2) == {"driver_override": "none", "driver/unbind": "0000:01:10.4"}
     assert booted.start({2: {"driver": "default"}, 3: {"msix_count": 4}}) == ""
     assert booted.writes(3) == {"sriov_vf_msix_count": "4", "driver/unbind": "0000:01:10.6"}
+
+
+def test_the_script_sets_no_attribute_of_a_vf_that_a_guest_has_when_it_is_run_again(booted: Booted) -> None:
+    vfs = {index: {"mac": f"52:54:00:00:01:0{index}", "trust": True} for index in range(3)}
+    assert booted.start(vfs) == ""
+    assert len(booted.batch) == 6
+    (booted.card.vf(0).net / "enp1s0v0" / "upper_macvtap0").symlink_to("..")
+    booted.card.vf(1).bound_to("vfio-pci")
+    assert booted.start(vfs).count("is left alone") == 2
+    assert booted.batch == ["link set dev enp1s0 vf 2 mac 52:54:00:00:01:02", "link set dev enp1s0 vf 2 trust on"]
+
+
+def test_the_script_takes_no_new_vf_for_one_in_use_because_vfio_claims_all_of_them(booted: Booted) -> None:
+    booted.card.vf(0).bound_to("vfio-pci")
+    (booted.card.folder / "sriov_numvfs").write_text("0\n", encoding="ascii")
+    assert booted.start({0: {"trust": True, "driver": "none"}}) == ""
+    assert booted.batch == ["link set dev enp1s0 vf 0 trust on"]
+    assert booted.writes(0) == {"driver_override": "none", "driver/unbind": "0000:01:10.0"}
 
 
 def test_the_script_does_nothing_to_a_driver_that_is_as_declared(booted: Booted) -> None:
@@ -313,7 +337,7 @@ def test_the_script_goes_on_where_the_vectors_cannot_be_read(booted: Booted, spa
 @pytest.mark.parametrize("wanted", [{"driver": "none"}, {"driver": "igbvf"}, {"msix_count": 4}])
 def test_the_script_takes_no_vf_from_vfio_when_it_is_run_again(booted: Booted, wanted: dict[str, Any]) -> None:
     booted.card.vf(1).bound_to("vfio-pci")
-    assert booted.start({1: wanted}).endswith("/virtfn1 keeps its driver: VFIO has it.\n")
+    assert booted.start({1: wanted}).endswith("/virtfn1 is left alone: VFIO has it.\n")
     assert booted.writes(1) == {}
 
 
