@@ -242,4 +242,4 @@ def _drivers(vfs: dict[int, dict[str, Any]]) -> list[str]:
             lines.append(f"bind_none {vf}\n")
         elif driver != "default":
             lines.append(f"bind {vf} {driver}\n")
-    return [_DRIVERS, *lines] if lines else []
+    return [_DRIVERS, *lines, "udevadm settle || failed=1\n"] if lines else []
