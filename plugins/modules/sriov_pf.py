@@ -320,6 +320,8 @@ def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict[str, Any]:
     # The kernel's words are looked for in what ip says, so it has to say them in English.
     module.run_command_environ_update = {"LC_ALL": "C"}
     run, timeout = undisturbed(module.run_command), module.params["timeout"]
+    if timeout < 0:
+        raise SriovError(f"timeout {timeout} is no time to wait: write seconds, 0 or more.")
     everything, usage = frozenset(("min", "config", "usage")), frozenset(("min", "usage"))
     address = gather([module.params["pf"]], frozenset(("min",)), run, sysfs)["pfs"][0]["pci_address"]
 

@@ -139,6 +139,35 @@ def test_vectors_that_the_driver_does_not_share_out_are_refused_before_anything_
     assert refusal(kernel, vfs=[{"index": "0", "msix_count": 4}]).startswith("The driver igb cannot share out MSI-X vectors among the VFs of enp1s0")
 
 
+@pytest.mark.parametrize(
+    ("vfs", "words"),
+    [
+        ([{"index": "0-4", "vlan": 7}], "vfs names VF 4"),
+        ([{"index": "-1", "vlan": 7}], "is no range of VF indices"),
+        ([{"index": "0-2"}, {"index": "2"}], "vfs names VF 2 of enp1s0 (0000:01:00.0) in two entries"),
+        ([{"index": "0", "mac": "01:00:5e:00:00:01"}], "is a multicast address"),
+        ([{"index": "0-1", "mac": "52:54:00:00:00:77"}], "belongs to VF 0 too"),
+        ([{"index": "0", "vlan": 4095}], "vlan 4095 of VF 0 of enp1s0 (0000:01:00.0) is out of range"),
+        ([{"index": "0", "qos": 8}], "qos 8 of VF 0 of enp1s0 (0000:01:00.0) is out of range"),
+        ([{"index": "0", "min_tx_rate": 2, "max_tx_rate": 1}], "min_tx_rate 2 of VF 0 of enp1s0 (0000:01:00.0) is above its max_tx_rate 1"),
+    ],
+)
+def test_what_no_vf_takes_is_refused_before_vfs_are_made_anew(kernel: RecordedKernel, vfs: list[dict[str, Any]], words: str) -> None:
+    assert words in refusal(kernel, num_vfs="4", vfs=vfs)
+
+
+def test_a_pf_that_something_else_declares_is_refused_before_anything_is_written(kernel: RecordedKernel) -> None:
+    profile = kernel.tree.root.parent / "etc/NetworkManager/system-connections/pf.nmconnection"
+    profile.parent.mkdir(parents=True)
+    profile.write_text("[connection]\ninterface-name=enp1s0\n[sriov]\ntotal-vfs=2\n", encoding="utf-8")
+    assert f"are declared in {profile} (NetworkManager) too" in refusal(kernel, num_vfs="4", persist=True)
+
+
+def test_a_time_to_wait_is_not_negative(kernel: RecordedKernel) -> None:
+    with pytest.raises(SriovError, match=r"^timeout -1 is no time to wait: write seconds, 0 or more\.$"):
+        foretell(kernel, timeout=-1)
+
+
 def test_each_holder_of_a_vf_is_named_before_anything_is_written(kernel: RecordedKernel) -> None:
     pf = kernel.read()
     pf["vfs"][0]["used_by"], pf["vfs"][2]["used_by"] = [GUEST], [NAMESPACE]
