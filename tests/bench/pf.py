@@ -25,6 +25,7 @@ VFS = 64
 ON_THE_HOST = """\
 import json, resource, subprocess, sys, time
 sys.path.insert(0, "/root")
+from ansible_collections.vfpool.sriov.plugins.module_utils._command import in_turn
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import read_link, vf_configs
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import Setting, set_attributes, settings
@@ -47,7 +48,7 @@ def wanted(round):
     ]
 
 def ours(round):
-    read_link("enp1s0", run)
+    read_link("enp1s0", in_turn(run))
     set_attributes(PF, [s for number, values in enumerate(wanted(round)) for s in settings({}, {number % CARD_HAS: values})], run)
 
 def ip(round):
@@ -57,7 +58,7 @@ def ip(round):
         subprocess.run(["ip", "link", "set", "dev", "enp1s0", "vf", str(number % CARD_HAS), *words.split()], check=True)
 
 def check(round):
-    configs = vf_configs(read_link("enp1s0", run))
+    configs = vf_configs(read_link("enp1s0", in_turn(run)))
     for number, values in list(enumerate(wanted(round)))[-CARD_HAS:]:
         assert values.items() <= configs[number % CARD_HAS].items(), (values, configs[number % CARD_HAS])
 
