@@ -157,7 +157,7 @@ def _find_vf(index: int, interfaces: dict[str, list[str]], rdma: dict[str, list[
     vf["representor"] = representors.get(index)
     address = read.link_name("pci_address", f"{_DEVICES}/{read.pf}/virtfn{index}")
     if address is None or not is_pci_address(address):
-        read.note("pci_address", f"virtfn{index} leads to no PCI function")
+        read.note("", "its link of the PF leads to no PCI function")
         return vf
     vf["pci_address"] = address
     if address in rdma:

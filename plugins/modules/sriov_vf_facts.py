@@ -111,7 +111,7 @@ ansible_facts:
           contains:
             part:
               description:
-                - The key that is V(null), as in a PF (V(altnames)) or in its VFs (V(vfs[0-3,6].config)).
+                - The key that is V(null), as in a PF (V(altnames)) or in its VFs (V(vfs[0-3,6].config)), or all of a VF (V(vfs[3])).
                 - V(vfs) where the list itself may lack VFs, because they are just being made or destroyed.
               type: str
               sample: vfs[0-6].used_by

@@ -201,7 +201,7 @@ def test_a_link_that_leads_to_no_function_gives_no_address(tree: Tree) -> None:
     link.symlink_to("../nowhere")
     (pf,), incomplete = read(tree)
     assert pf["vfs"][1]["pci_address"] is None
-    assert incomplete == [{"part": "vfs[1].pci_address", "pf": "0000:01:00.0", "reason": "virtfn1 leads to no PCI function"}]
+    assert incomplete == [{"part": "vfs[1]", "pf": "0000:01:00.0", "reason": "its link of the PF leads to no PCI function"}]
 
 
 def test_a_vf_that_goes_away_meanwhile_is_named(tree: Tree) -> None:
