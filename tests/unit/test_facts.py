@@ -65,30 +65,12 @@ def test_a_vf_that_nobody_configured_has_the_cards_defaults(card: Tree) -> None:
     }  # fmt: skip
 
 
-def test_every_attribute_of_a_vf_is_told(card: Tree) -> None:
-    changes: dict[str, Any] = {
-        "address": "02:00:00:00:00:05", "vlan_list": [{"vlan": 100, "qos": 3, "protocol": "802.1ad"}], "tx_rate": 100,
-        "rate": {"max_tx": 100, "min_tx": 10}, "spoofchk": False, "link_state": "disable", "trust": True, "query_rss_en": True,
-    }  # fmt: skip
-    links = [link("enp1s0", vfinfo_list=[vf_info(0), vf_info(1), vf_info(2, **changes), vf_info(3)])]
-    assert configs(ask(card, Commands(links)))[2] == {
-        "mac": "02:00:00:00:00:05", "vlan": 100, "qos": 3, "vlan_proto": "802.1ad", "spoofchk": False, "trust": True, "link_state": "disable",
-        "min_tx_rate": 10, "max_tx_rate": 100, "query_rss": True,
-    }  # fmt: skip
-
-
 def test_an_attribute_that_the_driver_does_not_have_is_null_and_nothing_is_missing(card: Tree) -> None:
     bare = [{"vf": index, "address": "00:00:00:00:00:00", "vlan_list": [{}], "rate": {"max_tx": 0, "min_tx": 0}} for index in range(4)]
     sriov = ask(card, Commands([link("enp1s0", vfinfo_list=bare)]))
     config = configs(sriov)[0]
     assert config and [config[key] for key in ("spoofchk", "trust", "link_state", "query_rss")] == [None] * 4
     assert lacks(sriov) == {}
-
-
-def test_an_older_iproute2_is_understood(card: Tree) -> None:
-    old = [{"vf": index, "mac": f"02:00:00:00:00:0{index}", "vlan": 7, "qos": 2, "spoofchk": True} for index in range(4)]
-    config = configs(ask(card, Commands([link("enp1s0", vfinfo_list=old)])))[1]
-    assert config and (config["mac"], config["vlan"], config["qos"], config["max_tx_rate"]) == ("02:00:00:00:00:01", 7, 2, None)
 
 
 def test_a_list_that_the_kernel_cut_is_not_passed_on_as_whole(card: Tree) -> None:
