@@ -8,9 +8,16 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
+from ansible_collections.vfpool.sriov.tests.unit.recorded_kernel import RecordedKernel
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     """An empty sysfs; give `str(tree.root)` to the code under test in place of /sys."""
     return Tree(tmp_path / "sys")
+
+
+@pytest.fixture
+def kernel(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> RecordedKernel:
+    """A host with one PF, enp1s0, that has three of its eight VFs."""
+    return RecordedKernel(tree, monkeypatch, vfs=3)

@@ -31,7 +31,7 @@ class RecordedKernel:
     ``refusals`` maps what is written, as ``"sriov_numvfs=4"``, or an ``ip`` command, to the error that it gets.
     ``before_write`` maps what is written to what somebody else does at that very moment.
     ``makes`` is the most VFs that the card makes whatever it is asked for. ``silent`` VFs are never reported by udev.
-    ``drivers`` are those whose modules the host has.
+    ``drivers`` are those whose modules the host has, and ``eswitch_mode`` is that of the card's switch, if it has one.
     """
 
     def __init__(self, tree: Tree, monkeypatch: pytest.MonkeyPatch, vfs: int = 0, total: int = 8) -> None:
@@ -43,6 +43,7 @@ class RecordedKernel:
         self.used_by: dict[int, list[dict[str, Any]]] = {}
         self.silent: set[int] = set()
         self.drivers = {"igbvf", "vfio-pci"}
+        self.eswitch_mode: str | None = None
         self.log: list[str] = []
         self.link: dict[str, Any] = {"ifname": "enp1s0", "address": "52:54:00:00:00:02", "min_mtu": 68, "max_mtu": 9216, "vfinfo_list": []}
         self._at_work = False  # the tree writes its files with the same system call
@@ -63,7 +64,7 @@ class RecordedKernel:
         if command[:4] == ["ip", "-json", "-details", "address"]:
             return 0, json.dumps([self.link]), ""
         if command[:4] == ["devlink", "-j", "dev", "eswitch"]:
-            return 1, "", "kernel answers: No such device\n"
+            return self._show_eswitch_mode(command[-1])
         if command[:2] == ["modprobe", "--dry-run"]:
             return int(command[-1] not in self.drivers), "", ""
         self.log.append(line)
@@ -71,7 +72,14 @@ class RecordedKernel:
             return 2, "", self.refusals[line]
         if command[:5] == ["ip", "link", "set", "dev", "enp1s0"]:
             self._set_link(command[5:])
+        if command[:4] == ["devlink", "dev", "eswitch", "set"]:
+            self.eswitch_mode = command[-1]
         return 0, "", ""
+
+    def _show_eswitch_mode(self, device: str) -> tuple[int, str, str]:
+        if self.eswitch_mode is None:
+            return 1, "", "kernel answers: No such device\n"
+        return 0, json.dumps({"dev": {device: {"mode": self.eswitch_mode}}}), ""
 
     def _set_link(self, words: list[str]) -> None:
         folder = Path(self.pf.net, "enp1s0")

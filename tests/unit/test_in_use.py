@@ -1,0 +1,153 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who holds a VF keeps it, is named, and loses it by force alone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _namespaces
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.tests.unit.recorded_kernel import RecordedKernel
+from ansible_collections.vfpool.sriov.tests.unit.wishes import foretell, plan, refusal
+
+GUEST = {"kind": "libvirt_port", "name": "web1", "uuid": "1", "network": "fast", "active": True}
+ASSIGNED = {"kind": "libvirt_domain", "name": "db1", "uuid": "2", "network": None, "active": True}
+NAMESPACE = {"kind": "netns", "name": "blue", "uuid": None, "network": None, "active": True}
+
+
+def test_each_holder_of_a_vf_is_named_before_anything_is_written(kernel: RecordedKernel) -> None:
+    pf = kernel.read()
+    pf["vfs"][0]["used_by"], pf["vfs"][2]["used_by"] = [GUEST], [NAMESPACE]
+    assert refusal(kernel, pf, num_vfs="4") == (
+        "To change the number of VFs from 3 to 4 takes VF 0-2 of enp1s0 (0000:01:00.0) away, but VF 0 is held by guest web1 (network fast), "
+        "VF 2 is held by network namespace blue: free them first, or say on_in_use: force."
+    )
+
+
+def test_a_vf_whose_use_is_not_known_counts_as_held(kernel: RecordedKernel) -> None:
+    pf = kernel.read()
+    pf["vfs"][1]["used_by"] = None
+    assert "whether VF 1 is in use is not known" in refusal(kernel, pf, num_vfs="0")
+
+
+def test_force_goes_on_and_reports_from_whom_vfs_are_taken(kernel: RecordedKernel) -> None:
+    pf = kernel.read()
+    pf["vfs"][0]["used_by"], pf["vfs"][1]["used_by"] = [GUEST], None
+    assert plan(kernel, pf, num_vfs="4", on_in_use="force").affected == [{"vf": 0, **GUEST}]
+
+
+def test_not_even_force_takes_a_vf_that_is_open_by_vfio(kernel: RecordedKernel) -> None:
+    kernel.pf.vf(1).bound_to("vfio-pci")
+    pf = kernel.read()
+    pf["vfs"][1]["used_by"] = [ASSIGNED]
+    assert refusal(kernel, pf, num_vfs="4", on_in_use="force") == (
+        "VF 1 of enp1s0 (0000:01:00.0) is open in guest db1, and the kernel takes a VF from nobody who has it open by VFIO: stop or detach it there first."
+    )
+
+
+def test_holders_are_left_in_peace_when_the_number_stays(kernel: RecordedKernel) -> None:
+    pf = kernel.read()
+    pf["vfs"][0]["used_by"] = [GUEST]
+    assert plan(kernel, pf, num_vfs="3", link="down").affected == []
+
+
+def test_a_guest_that_starts_after_the_plan_was_made_keeps_its_vf(kernel: RecordedKernel) -> None:
+    wish = plan(kernel, num_vfs="4", drivers_autoprobe=False)
+    kernel.used_by[1] = [GUEST]
+    with pytest.raises(SriovError) as caught:
+        wish.plan.apply()
+    assert str(caught.value) == (
+        "To change the number of VFs from 3 to 4 takes VF 0-2 of enp1s0 (0000:01:00.0) away, but VF 1 is held by guest web1 (network fast): "
+        "free them first, or say on_in_use: force. Undone: switch drivers_autoprobe of enp1s0 (0000:01:00.0) off."
+    )
+    assert caught.value.result == {"affected": [{"vf": 1, **GUEST}]}
+    assert kernel.log == ["sriov_drivers_autoprobe=0", "sriov_drivers_autoprobe=1"]
+
+
+def test_a_guest_that_starts_after_the_plan_was_made_keeps_its_driver(kernel: RecordedKernel) -> None:
+    wish = plan(kernel, vfs=[{"index": "0-1", "driver": "none"}])
+    kernel.used_by[1] = [GUEST]
+    with pytest.raises(SriovError, match="To change their drivers or vectors takes VF 0-1 of .* away, but VF 1 is held by guest web1"):
+        wish.plan.apply()
+    assert not (kernel.pf.vf(0).folder / "driver_override").exists()
+
+
+def test_force_takes_a_vf_from_a_guest_that_starts_late_and_says_so_unless_it_is_open_by_vfio(kernel: RecordedKernel) -> None:
+    wish = plan(kernel, num_vfs="0", on_in_use="force")
+    kernel.used_by[1] = [GUEST]
+    wish.plan.apply()
+    assert (kernel.read()["num_vfs"], wish.affected) == (0, [{"vf": 1, **GUEST}])
+    plan(kernel, num_vfs="3").plan.apply()
+    wish = plan(kernel, num_vfs="0", on_in_use="force")
+    kernel.pf.vf(1).bound_to("vfio-pci")
+    with pytest.raises(SriovError, match="VF 1 of .* is open in guest web1"):
+        wish.plan.apply()
+    assert kernel.read()["num_vfs"] == 3
+
+
+def test_the_undo_leaves_new_vfs_to_a_guest_that_has_one_already(kernel: RecordedKernel) -> None:
+    kernel.refusals["ip link set dev enp1s0 down"] = "RTNETLINK answers: Device or resource busy\n"
+    plan(kernel, num_vfs="0").plan.apply()
+    wish = plan(kernel, num_vfs="4", link="down")
+    kernel.used_by[3] = [GUEST]
+    with pytest.raises(SriovError, match=r"Could not be undone: make 4 VFs on .*VF 3 is held by guest web1"):
+        wish.plan.apply()
+    assert kernel.read()["num_vfs"] == 4
+
+
+def test_a_guests_mac_and_vlan_stay_while_it_has_the_vf(kernel: RecordedKernel) -> None:
+    kernel.link["vfinfo_list"] = [{"vf": 0, "address": "52:54:00:00:00:99", "vlan_list": [{"vlan": 7}], "trust": False, "spoofchk": True}]
+    kernel.used_by[0] = [GUEST]
+    vfs = [{"index": "0", "mac": "52:54:00:00:00:01", "vlan": 7, "qos": 2, "trust": True}, {"index": "1", "mac": "52:54:00:00:00:12"}]
+    wish = plan(kernel, vfs=vfs)
+    assert wish.plan.actions == ["set trust on of VF 0; mac 52:54:00:00:00:12 of VF 1 of enp1s0 (0000:01:00.0)"]
+    (warning,) = wish.warnings
+    assert warning == (
+        "VF 0 of enp1s0 (0000:01:00.0) goes on with mac 52:54:00:00:00:99, qos 0 for guest web1 (network fast): "
+        "run this again when that has ended, to get mac 52:54:00:00:00:01, qos 2."
+    )
+    assert wish.after["vfs"][0] == {"vlan": 7, "trust": True}
+
+
+def test_force_sets_a_guests_mac_and_one_that_does_not_run_keeps_none(kernel: RecordedKernel) -> None:
+    kernel.link["vfinfo_list"] = [{"vf": 0, "address": "52:54:00:00:00:99", "vlan_list": [{"vlan": 7}]}]
+    kernel.used_by[0] = [GUEST]
+    vfs = [{"index": "0", "mac": "52:54:00:00:00:01"}]
+    assert plan(kernel, vfs=vfs, on_in_use="force").plan.actions == ["set mac 52:54:00:00:00:01 of VF 0 of enp1s0 (0000:01:00.0)"]
+    kernel.used_by[0] = [{**ASSIGNED, "active": False}, NAMESPACE]
+    assert plan(kernel, vfs=vfs).plan.actions == ["set mac 52:54:00:00:00:01 of VF 0 of enp1s0 (0000:01:00.0)"]
+
+
+@pytest.fixture(params=[False, True], ids=["no libvirt", "libvirt that does not answer"])
+def installed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether libvirt is installed on this host, where no daemon of its listens."""
+    monkeypatch.setattr(_guests, "_SOCKETS", str(tmp_path))
+    monkeypatch.setattr(_namespaces, "_PROC", str(tmp_path))
+    monkeypatch.setattr(_guests, "_DAEMONS", (str(tmp_path),) if request.param else ())
+    return request.param
+
+
+def test_without_libvirt_no_guest_of_its_holds_a_vf(kernel: RecordedKernel, installed: bool) -> None:
+    options = {"vfs": [{"index": "0", "driver": "none"}]}
+    if installed:
+        with pytest.raises(SriovError, match="whether VF 0 is in use is not known"):
+            foretell(kernel, **options)
+    else:
+        assert foretell(kernel, **options)[0]["actions"] == ["take VF 0 of enp1s0 (0000:01:00.0) from its driver"]
+
+
+def test_networks_that_missing_libraries_leave_unknown_are_missed_aloud(kernel: RecordedKernel, installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    for library in ("libvirt", "lxml"):
+        monkeypatch.setitem(sys.modules, library, None)
+    result, warnings = foretell(kernel, num_vfs="2", on_in_use="force")
+    assert result["affected"] == []
+    sentence = (
+        "Which networks hand out the VFs of enp1s0 (0000:01:00.0) is not known, so affected lacks them: "
+        "Python libraries are missing (install python3-libvirt and python3-lxml)."
+    )
+    assert warnings == ([sentence] if installed else [])
