@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
@@ -76,20 +77,41 @@ def describe(values: dict[str, Any]) -> str:
 
 
 def set_attributes(pf: dict[str, Any], wrong: list[Setting], run: Callable[..., tuple[int, str, str]]) -> None:
-    """Set them all in one process; SriovError names the first VF, attribute and value that the driver refuses."""
-    if not wrong:
+    """Set them all in one process; SriovError names the first VF, attribute and value that the driver refuses.
+
+    All that is wrong with a VF goes to the kernel at once, for that is faster. The kernel does not say which part of it was refused:
+    only then they go one by one.
+    """
+    refusal = _refusal(pf, _of_each_vf(wrong), run)
+    if refusal is None:
         return
-    code, _out, err = run(["ip", "-batch", "-"], data=batch(pf["name"], wrong))
-    if code == 0:
-        return
-    line = re.search(r"Command failed -:(\d+)", err)
-    if line is None:
-        raise SriovError(f"ip -batch failed on {describe_pf(pf)}: {' '.join(err.split()) or code}.")
-    refused = wrong[int(line[1]) - 1]
-    reason = err[: line.start()].strip().rpartition("\n")[2].replace("RTNETLINK answers: ", "").replace("Error: ", "").rstrip(".")
+    refused, reason = _refusal(pf, [setting for setting in wrong if setting.vf == refusal[0].vf], run) or refusal
     likely = next(cause for name, words, cause in _LIKELY if (not name or name in refused.values) and words in reason)
     raise SriovError(
         f"The driver {pf['driver']} refuses {describe(refused.values)} of VF {refused.vf} of {describe_pf(pf)} ({reason}): {likely}.",
         vf=refused.vf,
         refused=refused.values,
     )
+
+
+def _of_each_vf(wrong: list[Setting]) -> list[Setting]:
+    together: list[Setting] = []
+    for vf, group in groupby(wrong, key=lambda setting: setting.vf):
+        together.append(Setting(vf, {}))
+        for setting in group:
+            together[-1].values.update(setting.values)
+    return together
+
+
+def _refusal(pf: dict[str, Any], wrong: list[Setting], run: Callable[..., tuple[int, str, str]]) -> tuple[Setting, str] | None:
+    """The first setting that the kernel refuses, and its words; those after it are not set."""
+    if not wrong:
+        return None
+    code, _out, err = run(["ip", "-batch", "-"], data=batch(pf["name"], wrong))
+    if code == 0:
+        return None
+    line = re.search(r"Command failed -:(\d+)", err)
+    if line is None:
+        raise SriovError(f"ip -batch failed on {describe_pf(pf)}: {' '.join(err.split()) or code}.")
+    words = err[: line.start()].strip().rpartition("\n")[2].replace("RTNETLINK answers: ", "").replace("Error: ", "").rstrip(".")
+    return wrong[int(line[1]) - 1], words

@@ -35,6 +35,9 @@ PF = {"name": "enp1s0", "pci_address": "0000:01:00.0", "driver": "igb"}
 with open("/sys/class/net/enp1s0/device/sriov_numvfs", "w") as numvfs:
     numvfs.write(str(CARD_HAS))
 subprocess.run(["udevadm", "settle"], check=True)
+# The driver logs every MAC address and VLAN, which on an emulated serial line takes longer than to set them.
+with open("/proc/sys/kernel/printk", "w") as console:
+    console.write("1")
 
 def run(command, data=None):
     done = subprocess.run(command, input=data, capture_output=True, text=True)

@@ -41,23 +41,48 @@ def test_a_vf_whose_configuration_is_not_known_is_set_in_any_case() -> None:
     ]
 
 
-def test_many_vfs_are_set_by_one_process() -> None:
-    processes = []
+class Ip:
+    """In place of ip: refuses each line that has a certain word, with the kernel's words."""
 
-    def run(command: list[str], data: str) -> tuple[int, str, str]:
-        processes.append((command, data.count("\n")))
-        return 0, "", ""
+    def __init__(self, word: str = "", says: str = "") -> None:
+        self.word, self.says = word, says
+        self.batches: list[list[str]] = []
 
-    set_attributes(PF, settings({}, {index: {"vlan": 100, "trust": True} for index in range(64)}), run)
-    assert processes == [(["ip", "-batch", "-"], 128)]
+    def run(self, command: list[str], data: str) -> tuple[int, str, str]:
+        assert command == ["ip", "-batch", "-"]
+        self.batches.append(data.splitlines())
+        number = next((number for number, line in enumerate(self.batches[-1], 1) if self.word and self.word in line), None)
+        return (0, "", "") if number is None else (1, "", f"{self.says}\nCommand failed -:{number}\n")
+
+
+def test_many_vfs_are_set_by_one_process_and_one_message_for_each() -> None:
+    ip = Ip()
+    set_attributes(PF, settings({}, {index: {"vlan": 100, "trust": True} for index in range(64)}), ip.run)
+    assert ip.batches == [[f"link set dev enp1s0 vf {index} vlan 100 qos 0 trust on" for index in range(64)]]
+
+
+def test_a_refusal_among_many_names_its_vf_and_its_one_attribute() -> None:
+    ip = Ip("vlan 148", "RTNETLINK answers: Invalid argument")
+    wanted = {index: {"mac": f"52:54:00:00:00:{index:02x}", "vlan": 100 + index, "trust": True} for index in range(64)}
+    with pytest.raises(SriovError) as caught:
+        set_attributes(PF, settings({}, wanted), ip.run)
+    assert caught.value.result == {"vf": 48, "refused": {"vlan": 148, "qos": 0, "vlan_proto": "802.1Q"}}
+    assert [len(lines) for lines in ip.batches] == [64, 3]
+
+
+def test_a_refusal_of_a_vfs_attributes_together_and_of_none_alone_names_them_all() -> None:
+    ip = Ip("trust on query_rss on", "RTNETLINK answers: Device or resource busy")
+    with pytest.raises(SriovError, match="refuses trust on, query_rss on of VF 3"):
+        set_attributes(PF, settings({}, {3: {"trust": True, "query_rss": True}}), ip.run)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said", "sentence"),
+    ("wanted", "refused", "said", "sentence"),
     [
         (
             {"max_tx_rate": 100},
-            "RTNETLINK answers: Invalid argument\nCommand failed -:1\n",
+            "max_tx_rate",
+            "RTNETLINK answers: Invalid argument",
             (
                 "The driver igb refuses max_tx_rate 100, min_tx_rate 0 of VF 3 of enp1s0 (0000:01:00.0) (Invalid argument): "
                 "the driver limits rates only while the PF's link has a carrier, and to no more than its speed."
@@ -65,12 +90,14 @@ def test_many_vfs_are_set_by_one_process() -> None:
         ),
         (
             {"trust": True, "link_state": "enable"},
-            "RTNETLINK answers: Operation not supported\nCommand failed -:2\n",
+            "state",
+            "RTNETLINK answers: Operation not supported",
             "The driver igb refuses link_state enable of VF 3 of enp1s0 (0000:01:00.0) (Operation not supported): the driver has no such setting.",
         ),
         (
             {"vlan": 7, "vlan_proto": "802.1ad"},
-            "Error: Protocol not supported.\nCommand failed -:1\n",
+            "proto",
+            "Error: Protocol not supported.",
             (
                 "The driver igb refuses vlan 7, qos 0, vlan_proto 802.1ad of VF 3 of enp1s0 (0000:01:00.0) (Protocol not supported): "
                 "the driver takes VLANs of 802.1Q alone."
@@ -78,7 +105,7 @@ def test_many_vfs_are_set_by_one_process() -> None:
         ),
     ],
 )
-def test_a_refusal_names_vf_attribute_value_the_kernels_words_and_the_likely_cause(wanted: dict[str, Any], said: str, sentence: str) -> None:
+def test_a_refusal_names_vf_attribute_value_the_kernels_words_and_the_likely_cause(wanted: dict[str, Any], refused: str, said: str, sentence: str) -> None:
     with pytest.raises(SriovError) as caught:
-        set_attributes(PF, settings({3: FRESH}, {3: wanted}), lambda _command, data: (1, data, said))
+        set_attributes(PF, settings({3: FRESH}, {3: wanted}), Ip(refused, said).run)
     assert str(caught.value) == sentence
