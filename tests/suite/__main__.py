@@ -15,6 +15,8 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -23,6 +25,8 @@ import parts
 
 # With this pytest says that it has no such test.
 NO_TESTS = 5
+# Steps that may run beside each other: an emulated host keeps one core busy and often waits.
+AT_ONCE = 2
 
 
 class Tally(NamedTuple):
@@ -64,9 +68,21 @@ def _run(step: parts.Step) -> Tally:
     host_packages.require(step.packages)
     for prepare in step.prepare:
         prepare()
-    command = [str(word) for word in step.command]
-    exit_code = subprocess.run(command, cwd=step.directory, env={**os.environ, **step.environment}, check=False).returncode
-    return _report(step, exit_code)
+    environment = {**os.environ, **step.environment}
+    if step.beside:
+        return _report(step, _told_apart(step, environment))
+    return _report(step, subprocess.run(step.words, cwd=step.directory, env=environment, check=False).returncode)
+
+
+def _told_apart(step: parts.Step, environment: dict[str, str]) -> int:
+    """Run a step beside others, each line that it prints with its title in front."""
+    with subprocess.Popen(
+        step.words, cwd=step.directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as run:
+        assert run.stdout
+        for line in run.stdout:
+            print(f"{step.title:9}| {line}", end="", flush=True)
+    return run.returncode
 
 
 def _clock(since: float) -> str:
@@ -74,18 +90,21 @@ def _clock(since: float) -> str:
     return f"{minutes:.0f} min {seconds:.0f} s" if minutes else f"{seconds:.1f} s"
 
 
+def _run_step(part: str, step: parts.Step) -> tuple[str, Tally, str]:
+    print(f"\n=== {part}: {step.title}", flush=True)
+    began = time.monotonic()
+    try:
+        tally = _run(step)
+    except (host_packages.CannotRunHere, subprocess.CalledProcessError, OSError, RuntimeError) as reason:
+        print(f"{part}: {step.title} cannot run here: {reason}", flush=True)
+        tally = Tally(0, 1)
+    return f"{part}: {step.title}", tally, _clock(began)
+
+
 def _run_part(part: str, word: str) -> list[tuple[str, Tally, str]]:
-    lines = []
-    for step in parts.steps(part, word):
-        print(f"\n=== {part}: {step.title}", flush=True)
-        began = time.monotonic()
-        try:
-            tally = _run(step)
-        except (host_packages.CannotRunHere, subprocess.CalledProcessError, OSError, RuntimeError) as reason:
-            print(f"{part}: {step.title} cannot run here: {reason}", flush=True)
-            tally = Tally(0, 1)
-        lines.append((f"{part}: {step.title}", tally, _clock(began)))
-    return lines
+    steps = parts.steps(part, word)
+    with ThreadPoolExecutor(AT_ONCE if all(step.beside for step in steps) else 1) as lanes:
+        return list(lanes.map(partial(_run_step, part), steps))
 
 
 def main() -> int:
