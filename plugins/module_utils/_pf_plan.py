@@ -16,6 +16,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfK
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import ATTRIBUTES
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_plan import VfPlan, drivers_to_keep, leave_to_guests, settings_to_keep
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_wish import wanted_vfs
@@ -97,9 +98,12 @@ class PfPlan:
             self.before["vfs"], self.after["vfs"] = before, after
 
     def _require_interface(self) -> None:
-        of_vfs = any(value is not None for entry in self._wish["vfs"] or [] for key, value in entry.items() if key not in ("index", "driver", "msix_count"))
-        needy = [option for option in ("link", "mtu") if self._wish[option] is not None] + (["the attributes of vfs"] if of_vfs else [])
-        if needy and self._pf["name"] is None:
+        if self._pf["name"] is not None:
+            return
+        needy = [option for option in ("link", "mtu") if self._wish[option] is not None]
+        if any(entry.get(attribute) is not None for entry in self._wish["vfs"] or [] for attribute in ATTRIBUTES):
+            needy.append("the attributes of vfs")
+        if needy:
             raise SriovError(f"{self._name} has no network interface, so {' and '.join(needy)} cannot be set: leave it out, or load the card's network driver.")
 
     def _refuse_mtu(self) -> None:
