@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._guests import Claim, domain_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, leases_within, member_of, parse_port, put_back
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_DOMAIN, NO_NETWORK, NO_SUPPORT, error_code, is_local, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 # Where the system's QEMU driver keeps the state of its running guests.
 _STATE = "/run/libvirt/qemu"
 
-__all__ = ["Recovery", "as_recovered", "close_record", "enter", "guest_runs", "plan_recovery"]
+__all__ = ["Recovery", "as_recovered", "close_record", "enter", "guest_claims", "guest_runs", "plan_recovery"]
 
 
 class Recovery(NamedTuple):
@@ -116,6 +117,12 @@ def forgotten_leases(connected: Any, name: str, leases: list[dict[str, Any]]) ->
     local = is_local(connected.getURI())
     held = [lease for document in _running_guests(connected) for lease in _leases_of_guest(document, name, local)]
     return [lease for lease in held if lease["port"] not in there]
+
+
+def guest_claims(connected: Any) -> list[Claim]:
+    """Every device that a running guest holds by its own account, be it from this network, from another, or from none."""
+    documents = (etree().tostring(document, encoding="unicode") for document in _running_guests(connected))
+    return [claim for document in documents for claim in domain_claims(document, active=True).claims]
 
 
 def _running_guests(connected: Any) -> list[Element]:
