@@ -24,6 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     boot.add_argument("--suite", choices=SUITES, default=HOUSE)
     boot.add_argument("--flavour", choices=FLAVOURS, default="full", help="full has libvirt, bare has not")
     boot.add_argument("--pfs", type=int, default=2, help="number of SR-IOV cards, each with 7 VFs")
+    boot.add_argument("--vfs", type=int, default=0, help="one more card, of virtio, with so many VFs")
     boot.add_argument("--memory", type=int, default=2048, help="in MiB")
     boot.add_argument("--online", action="store_true", help="let the host reach what this machine reaches, so that apt-get works in it")
 
@@ -53,7 +54,7 @@ def main() -> int:
     try:
         if arguments.command == "boot":
             machine = Machine(arguments.name)
-            boot(machine, Kind(arguments.suite, arguments.flavour, arguments.pfs, arguments.memory, arguments.online))
+            boot(machine, Kind(arguments.suite, arguments.flavour, arguments.pfs, arguments.vfs, arguments.memory, arguments.online))
             print(machine.inventory)
         elif arguments.command == "ssh":
             machine = Machine(arguments.name)

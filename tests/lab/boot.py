@@ -20,16 +20,20 @@ SETTLE = "systemctl is-system-running --wait; udevadm settle; ! command -v virsh
 
 
 class Kind(NamedTuple):
-    """What a host is: its Debian release, image, number of SR-IOV cards, memory in MiB, and whether it reaches the network."""
+    """What a host is: its Debian release, image, number of SR-IOV cards, how many VFs one more card can have, memory in MiB,
+    and whether it reaches the network.
+    """
 
     suite: str = HOUSE
     flavour: str = "full"
     pfs: int = 2
+    vfs: int = 0
     memory: int = 2048
     online: bool = False
 
     def __str__(self) -> str:
-        return f"{self.suite}, {self.flavour} image, {self.pfs} SR-IOV cards"
+        many = f" and one of {self.vfs} VFs" if self.vfs else ""
+        return f"{self.suite}, {self.flavour} image, {self.pfs} SR-IOV cards{many}"
 
 
 def boot(machine: Machine, kind: Kind) -> None:
@@ -44,7 +48,7 @@ def boot(machine: Machine, kind: Kind) -> None:
     disks, house = image(kind.suite), image(HOUSE) / "root"
     acceleration = qemu.accelerator(Path("/proc/cpuinfo").read_text())
     say(f"booting {machine.name}: {kind}, {acceleration}")
-    command = qemu.command(acceleration, f"/srv/{kind.flavour}.img", kind.pfs, kind.memory, kind.online)
+    command = qemu.command(acceleration, f"/srv/{kind.flavour}.img", kind.pfs, kind.vfs, kind.memory, kind.online)
     try:
         machine.start(house, disks, command, **kind._asdict())
         machine.wait(SETTLE)

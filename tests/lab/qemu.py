@@ -37,8 +37,22 @@ def _pf(number: int) -> list[str]:
     ]
 
 
-def command(acceleration: str, disk: str, pfs: int, memory: int, online: bool) -> list[str]:
+def _many_vfs(number: int, vfs: int) -> list[str]:
+    """A virtio card with up to 255 VFs, in the slot after the Intel cards. Its VFs come first; they reach no network. Needs QEMU 10.1."""
+    port, network, card = f"port{number}", f"pf{number}", f"card{number}"
+    functions = [f"virtio-net-pci,bus={port},addr=0x{index >> 3:x}.0x{index & 7:x},sriov-pf={card}" for index in range(1, vfs + 1)]
+    return [
+        *("-device", f"pcie-root-port,id={port},slot={number}"),
+        *("-netdev", f"user,id={network},restrict=on"),
+        *(word for function in functions for word in ("-device", function)),
+        *("-device", f"virtio-net-pci,id={card},netdev={network},bus={port},mac=52:54:00:aa:00:{number:02x}"),
+    ]
+
+
+def command(acceleration: str, disk: str, pfs: int, vfs: int, memory: int, online: bool) -> list[str]:
     """QEMU's arguments for one kind of host, which finds its image in /srv and its own folder in /mnt.
+
+    It has ``pfs`` Intel cards and, with ``vfs``, a virtio card of so many VFs.
 
     All that the host writes on its disk goes into a nameless file that ends with the process.
 
@@ -55,4 +69,5 @@ def command(acceleration: str, disk: str, pfs: int, memory: int, online: bool) -
         *("-netdev", f"user,id=management,hostfwd=tcp:127.0.0.1:0-:22,restrict={'off' if online else 'on'}"),
         *("-device", f"virtio-net-pci,netdev=management,mac={MANAGEMENT_MAC}"),
         *(argument for number in range(1, pfs + 1) for argument in _pf(number)),
+        *(_many_vfs(pfs + 1, vfs) if vfs else ()),
     ]

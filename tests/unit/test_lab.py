@@ -102,8 +102,16 @@ def test_kvm_is_used_only_where_the_processor_offers_it_and_the_device_opens(tmp
 
 def test_a_host_reaches_nothing_unless_it_is_online() -> None:
     def management(online: bool) -> str:
-        line = command("tcg", "/srv/full.img", 2, 1024, online)
+        line = command("tcg", "/srv/full.img", 2, 0, 1024, online)
         return next(word for word in line if word.startswith("user,id=management"))
 
     assert management(online=False).endswith("restrict=on")
     assert management(online=True).endswith("restrict=off")
+
+
+def test_the_vfs_of_the_large_card_come_before_it_and_after_its_address() -> None:
+    devices = [word for word in command("tcg", "/srv/full.img", 2, 127, 1024, False) if "card3" in word]
+    assert len(devices) == 128
+    assert devices[0] == "virtio-net-pci,bus=port3,addr=0x0.0x1,sriov-pf=card3"
+    assert devices[126] == "virtio-net-pci,bus=port3,addr=0xf.0x7,sriov-pf=card3"
+    assert devices[127].startswith("virtio-net-pci,id=card3,")
