@@ -9,39 +9,25 @@ only if everything that could hold it was looked at; else its use is not known, 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT, Claim, ask_libvirt, holder
+from ansible_collections.vfpool.sriov.plugins.module_utils._guests import Claim, ask_libvirt, holder
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links
 from ansible_collections.vfpool.sriov.plugins.module_utils._namespaces import look_elsewhere
 from ansible_collections.vfpool.sriov.plugins.module_utils._processes import openers
-from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import parse_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["add_holders", "describe_holder", "link_claims", "without_libvirt", "without_repetition"]
+__all__ = ["add_holders", "link_claims", "without_repetition"]
 
-_USED_BY = re.compile(r"vfs\[(.+)\]\.used_by")
 _DEVICES = "bus/pci/devices"
 _MACVLANS = ("macvtap", "macvlan", "ipvtap", "ipvlan")
 # Links that can live in another namespace than what they stand on. Tunnels name themselves in its place, and veths their other end.
 _STANDS_ELSEWHERE = (*_MACVLANS, "vlan", "macsec")
 _ORDER = ("libvirt_port", "libvirt_domain", "macvtap", "vfio", "netns", "host")
-
-
-def describe_holder(entry: dict[str, Any]) -> str:
-    """An entry of `used_by` in words: ``guest web1 (network n)``."""
-    kind, name = entry["kind"], entry["name"]
-    if kind == "libvirt_port":
-        return f"guest {name} (network {entry['network']})"
-    if kind == "libvirt_domain":
-        return f"guest {name}" if entry["active"] else f"guest {name} (not running, but defined with it)"
-    nouns = {"macvtap": "link", "vfio": "process", "netns": "network namespace", "host": "host's own"}
-    return f"{nouns[kind]} {name or 'of unknown name'}"
 
 
 def add_holders(pfs: list[dict[str, Any]], links: Links | None, sysfs: Sysfs, incomplete: Incomplete) -> None:
@@ -59,23 +45,6 @@ def add_holders(pfs: list[dict[str, Any]], links: Links | None, sysfs: Sysfs, in
         vf.facts["used_by"] = found if found or not vf.doubts else None
         for reason in vf.doubts:
             incomplete.note("used_by", vf.pf, reason, vf.facts["index"])
-
-
-def without_libvirt(sriov: dict[str, Any]) -> list[dict[str, Any]]:
-    """The PFs of the facts for a plan that may take VFs: where libvirt is not installed, none of its guests holds one.
-
-    For the facts such a VF's use is not known. For the plan it is free, unless something else is in doubt, too.
-    """
-    doubted: dict[str, set[int]] = {pf["pci_address"]: set() for pf in sriov["pfs"]}
-    for entry in sriov["incomplete"]:
-        match = _USED_BY.fullmatch(entry["part"])
-        if match and entry["reason"] != NO_LIBVIRT:
-            doubted[entry["pf"]].update(parse_ranges(match[1]))
-
-    def settled(vf: dict[str, Any], doubts: set[int]) -> dict[str, Any]:
-        return {**vf, "used_by": []} if vf["used_by"] is None and vf["index"] not in doubts else vf
-
-    return [{**pf, "vfs": [settled(vf, doubted[pf["pci_address"]]) for vf in pf["vfs"]]} for pf in sriov["pfs"]]
 
 
 class _Search:

@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._holders import describe_holder
-from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
+from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
+from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges, parse_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 
-__all__ = ["affected", "refuse_if_in_use", "refuse_if_open"]
+__all__ = ["affected", "describe_holder", "refuse_if_in_use", "refuse_if_open", "without_libvirt"]
+
+_USED_BY = re.compile(r"vfs\[(.+)\]\.used_by")
 
 
 def affected(pf: dict[str, Any], indices: Iterable[int]) -> list[dict[str, Any]]:
@@ -53,3 +56,31 @@ def refuse_if_open(pf: dict[str, Any], indices: Iterable[int]) -> None:
     if holders:
         held = ", ".join(f"VF {holder['vf']} of {describe_pf(pf)} is open in {describe_holder(holder)}" for holder in holders)
         raise SriovError(f"{held}, and the kernel takes a VF from nobody who has it open by VFIO: stop or detach it there first.", affected=holders)
+
+
+def without_libvirt(sriov: dict[str, Any]) -> list[dict[str, Any]]:
+    """The PFs of the facts for a plan that may take VFs: where libvirt is not installed, none of its guests holds one.
+
+    For the facts such a VF's use is not known. For the plan it is free, unless something else is in doubt, too.
+    """
+    doubted: dict[str, set[int]] = {pf["pci_address"]: set() for pf in sriov["pfs"]}
+    for entry in sriov["incomplete"]:
+        match = _USED_BY.fullmatch(entry["part"])
+        if match and entry["reason"] != NO_LIBVIRT:
+            doubted[entry["pf"]].update(parse_ranges(match[1]))
+
+    def settled(vf: dict[str, Any], doubts: set[int]) -> dict[str, Any]:
+        return {**vf, "used_by": []} if vf["used_by"] is None and vf["index"] not in doubts else vf
+
+    return [{**pf, "vfs": [settled(vf, doubted[pf["pci_address"]]) for vf in pf["vfs"]]} for pf in sriov["pfs"]]
+
+
+def describe_holder(entry: dict[str, Any]) -> str:
+    """An entry of `used_by` in words: ``guest web1 (network n)``."""
+    kind, name = entry["kind"], entry["name"]
+    if kind == "libvirt_port":
+        return f"guest {name} (network {entry['network']})"
+    if kind == "libvirt_domain":
+        return f"guest {name}" if entry["active"] else f"guest {name} (not running, but defined with it)"
+    nouns = {"macvtap": "link", "vfio": "process", "netns": "network namespace", "host": "host's own"}
+    return f"{nouns[kind]} {name or 'of unknown name'}"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._holders import describe_holder
+from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import later_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan

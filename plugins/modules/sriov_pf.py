@@ -233,7 +233,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._dependents import de
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
-from ansible_collections.vfpool.sriov.plugins.module_utils._holders import without_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import without_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import require, respawn_where
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_diff import as_diff

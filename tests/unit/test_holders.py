@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT, domain_claims, holder, port_claims
-from ansible_collections.vfpool.sriov.plugins.module_utils._holders import describe_holder, link_claims, without_libvirt, without_repetition
+from ansible_collections.vfpool.sriov.plugins.module_utils._holders import link_claims, without_repetition
+from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder, without_libvirt
 
 DOMAIN = """
 <domain type='qemu' id='1'>
