@@ -64,8 +64,8 @@ integration: $(VENV_READY) ## tests against a real libvirtd (root); one of them:
 molecule: $(VENV_READY) ## scenarios on the laboratory VM (root); one of them: make molecule T=default
 	@$(RUN) molecule $(ONLY)
 
-bench: $(VENV_READY) ## speed and size against real peers on this machine (root); one of them: make bench T=facts
-	@$(VENV)/bin/python tests/suite/host_packages.py tests/integration/packages.txt
+bench: $(VENV_READY) ## speed and size against real peers on this machine (root); parts of it: make bench T='facts lab'
+	@$(VENV)/bin/python tests/suite/host_packages.py tests/integration/packages.txt tests/lab/packages.txt
 	@PYTHONPATH=$(CURDIR)/.collections $(VENV)/bin/python -m ansible_collections.vfpool.sriov.tests.bench $(T)
 
 venv: $(VENV_READY) ## only the virtual environment, .cache/venv
