@@ -4,7 +4,8 @@
 """Runs `ansible` and `ansible-playbook`, but pays for their imports only once.
 
 One command line per line comes in as a JSON list, the results of its tasks go out as one JSON list per line. Every
-command is Ansible's own, in a process of its own. It reaches the host by ssh, or so it believes: the program that it
+command is Ansible's own, in a process of its own. Words such as ANSIBLE_CACHE_PLUGIN=jsonfile before a command are settings that Ansible
+reads while it is imported, so such a command pays for the imports itself. It reaches the host by ssh, or so it believes: the program that it
 is given for ssh is a door into the host's namespaces. The rest is as ever: packing, transfer, the system's Python.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -34,13 +36,19 @@ def main() -> None:
     answers = os.dup(1)
     os.dup2(2, 1)  # what Ansible itself says is for the reader of the test's output
     for line in sys.stdin:
-        command = [*json.loads(line), *LOCALHOST]
+        words = json.loads(line)
+        settings = dict(word.split("=", 1) for word in words if word.startswith("ANSIBLE_"))
+        command = [*words[len(settings) :], *LOCALHOST]
         RESULTS.write_text("")
-        child = os.fork()
-        if child == 0:
-            cli = AdHocCLI if command[0] == "ansible" else PlaybookCLI
-            os._exit(cli(command).run())
-        os.waitpid(child, 0)
+        if settings:
+            kind = "adhoc" if command[0] == "ansible" else "playbook"
+            subprocess.run([sys.executable, "-m", "ansible", kind, *command[1:]], env={**os.environ, **settings}, check=False)
+        else:
+            child = os.fork()
+            if child == 0:
+                cli = AdHocCLI if command[0] == "ansible" else PlaybookCLI
+                os._exit(cli(command).run())
+            os.waitpid(child, 0)
         os.write(answers, f"[{','.join(RESULTS.read_text().splitlines())}]\n".encode())
 
 

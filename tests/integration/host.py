@@ -169,7 +169,10 @@ class Host(Namespaces):
         return {**result, "failed": results[0]["status"] == "failed"}
 
     def ansible(self, *command: str) -> list[dict[str, Any]]:
-        """Run `ansible …` or `ansible-playbook …` against this host; task, host, status and result of every task come back."""
+        """Run `ansible …` or `ansible-playbook …` against this host; task, host, status and result of every task come back.
+
+        Settings of Ansible may stand before it, such as `ANSIBLE_CACHE_PLUGIN=jsonfile`.
+        """
         runner = self._ansible = self._ansible or self._start_ansible()
         assert runner.stdin
         print(json.dumps(command), file=runner.stdin, flush=True)

@@ -104,41 +104,46 @@ def test_a_host_without_sriov_has_empty_facts(host: Host) -> None:
     assert facts(host) == {"pfs": [], "incomplete": []}
 
 
-def test_the_facts_come_beside_those_of_setup(host: Host, tmp_path: Path) -> None:
+@pytest.mark.parametrize("parallel", ["false", "true"])
+def test_the_facts_come_beside_those_of_setup(host: Host, tmp_path: Path, parallel: str) -> None:
     host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
     play = tmp_path / "play.yml"
-    play.write_text("""
+    play.write_text(f"""
 - hosts: localhost
   vars:
     ansible_facts_modules: [ansible.builtin.setup, vfpool.sriov.sriov_vf_facts]
-    ansible_facts_parallel: false
+    ansible_facts_parallel: {parallel}
   module_defaults:
-    ansible.builtin.setup: {gather_subset: [min]}
-    vfpool.sriov.sriov_vf_facts: {gather_subset: [min]}
+    ansible.builtin.setup: {{gather_subset: [min]}}
+    vfpool.sriov.sriov_vf_facts: {{gather_subset: [min]}}
   tasks:
     - ansible.builtin.assert:
         that:
           - ansible_facts['distribution'] is defined
           - ansible_facts['sriov']['pfs'][0]['vfs'] | length == 2
+          - ansible_facts['sriov']['pfs'][0]['vfs'][0]['used_by'] is none
           - ansible_facts['sriov'] | vfpool.sriov.interface_pool == ['enp1s0v0', 'enp1s0v1']
 """)
     results = host.ansible("ansible-playbook", str(play))
     assert [result["status"] for result in results] == ["ok", "ok"], results
 
 
-def test_cached_facts_are_there_without_a_run(host: Host, tmp_path: Path) -> None:
+def test_facts_gathered_at_the_start_of_plays_are_there_in_a_later_run_from_the_cache(host: Host, tmp_path: Path) -> None:
     host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
-    play = tmp_path / "play.yml"
-    play.write_text("""
+    gathering, using = tmp_path / "gathering.yml", tmp_path / "using.yml"
+    gathering.write_text("[{hosts: localhost, gather_facts: true, tasks: []}]")
+    using.write_text("""
 - hosts: localhost
   gather_facts: false
   tasks:
-    - vfpool.sriov.sriov_vf_facts:
-    - ansible.builtin.meta: refresh_inventory
     - ansible.builtin.assert:
         that: ansible_facts['sriov'] | vfpool.sriov.interface_pool(unused=true) == ['enp1s0v0', 'enp1s0v1']
 """)
-    assert all(result["status"] == "ok" for result in host.ansible("ansible-playbook", str(play)))
+    cache = ["ANSIBLE_CACHE_PLUGIN=jsonfile", f"ANSIBLE_CACHE_PLUGIN_CONNECTION={tmp_path / 'facts'}"]
+    gathered = host.ansible(*cache, "ANSIBLE_FACTS_MODULES=vfpool.sriov.sriov_vf_facts", "ansible-playbook", str(gathering))
+    used = host.ansible(*cache, "ansible-playbook", str(using))
+    assert [result["status"] for result in gathered + used] == ["ok", "ok"], gathered + used
+    assert [result["status"] for result in host.ansible("ansible-playbook", str(using))] == ["failed"]
 
 
 def test_each_vf_costs_the_same_few_system_calls_however_many_there_are(tmp_path: Path) -> None:
