@@ -14,9 +14,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._ethtool import bus_info
 from ansible_collections.vfpool.sriov.plugins.module_utils._processes import command
-from ansible_collections.vfpool.sriov.plugins.module_utils._rtnetlink import id_of_namespace, stacked_links
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +94,9 @@ def _identity(path: str, unseen: list[str]) -> tuple[int, int] | None:
 
 
 def _search(moved: set[str], namespaces: list[tuple[str, str]], found: Elsewhere, unseen: list[str]) -> None:
+    # Many hosts have one namespace alone.
+    from ansible_collections.vfpool.sriov.plugins.module_utils._rtnetlink import id_of_namespace, stacked_links
+
     home = os.open("/proc/self/ns/net", os.O_RDONLY)
     try:
         for path, name in namespaces:
@@ -132,6 +133,8 @@ def _enter(path: str) -> None:
 
 def _pci_address(interface: str) -> str:
     """What an interface of this thread's namespace stands on; lo and its like have no driver to tell it."""
+    from ansible_collections.vfpool.sriov.plugins.module_utils._ethtool import bus_info
+
     try:
         return bus_info(interface) or ""
     except OSError:
