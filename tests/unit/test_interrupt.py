@@ -40,8 +40,12 @@ def test_a_command_has_ended_before_the_run_that_started_it_does(tmp_path: Path)
 
 
 def test_no_second_signal_disturbs_the_undoing(tmp_path: Path) -> None:
+    def take_away() -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        (tmp_path / "it").unlink()
+
     plan = Plan()
-    plan.add("touch it", (tmp_path / "it").touch, lambda: (os.kill(os.getpid(), signal.SIGHUP), (tmp_path / "it").unlink()))
+    plan.add("touch it", (tmp_path / "it").touch, take_away)
     plan.add("be ended", lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(SriovError, match=r"^The run was ended by SIGTERM: run it again\. Undone: touch it\.$"):
         plan.apply()
