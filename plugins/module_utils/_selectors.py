@@ -14,11 +14,11 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_ad
 if TYPE_CHECKING:
     from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
-__all__ = ["describe_pf", "select_pf"]
+__all__ = ["describe_pf", "is_interface_name", "select_pf"]
 
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", re.IGNORECASE)
-# What the kernel's dev_valid_name() refuses.
-_NO_INTERFACE_NAME = re.compile(r"[/:\s]|^\.{1,2}$|^$")
+_NOT_IN_NAMES = re.compile(r"[/:\s]")
+_LONGEST_NAME, _LONGEST_ALTNAME = 15, 127  # bytes: IFNAMSIZ and ALTIFNAMSIZ of linux/if.h, less the byte that ends them
 
 
 def select_pf(selector: str, pfs: list[dict[str, Any]], sysfs: Sysfs | None = None) -> dict[str, Any]:
@@ -29,14 +29,13 @@ def select_pf(selector: str, pfs: list[dict[str, Any]], sysfs: Sysfs | None = No
     found = [pf for pf in pfs if _fits(selector, pf)]
     if len(found) == 1:
         return found[0]
-    there = ", ".join(map(describe_pf, pfs)) or "none (load the card's driver, and switch SR-IOV on in the firmware)"
     if found:
         fits = ", ".join(map(describe_pf, found))
         raise SriovError(f"{selector!r} fits more than one PF ({fits}): name one of them by its PCI address.")
     vf_of = _owner_of_vf(selector, pfs)
     if vf_of is not None:
         raise SriovError(f"{selector!r} is a VF of {describe_pf(vf_of)}, not a PF: name that PF instead.")
-    raise SriovError(f"No PF of this host is {selector!r}{_instead(selector, pfs, sysfs)}: the PFs are {there}.")
+    raise SriovError(f"No PF of this host is {selector!r}{_instead(selector, pfs, sysfs)}: {_there(pfs)}.")
 
 
 def describe_pf(pf: dict[str, Any]) -> str:
@@ -44,12 +43,23 @@ def describe_pf(pf: dict[str, Any]) -> str:
     return f"{pf['name']} ({pf['pci_address']})" if pf["name"] else pf["pci_address"]
 
 
+def is_interface_name(text: str, longest: int = _LONGEST_NAME) -> bool:
+    """Whether the kernel could give an interface that name (dev_valid_name), of at most ``longest`` bytes."""
+    return 0 < len(text.encode()) <= longest and text not in (".", "..") and not _NOT_IN_NAMES.search(text)
+
+
+def _there(pfs: list[dict[str, Any]]) -> str:
+    if not pfs:
+        return "the host has none, so load the card's driver, and switch SR-IOV on in the firmware"
+    return f"the PFs are {', '.join(map(describe_pf, pfs))}"
+
+
 def _fits(selector: str, pf: dict[str, Any]) -> bool:
     if is_pci_address(selector):
         return bool(normal_pci_address(selector) == pf["pci_address"])
     if _MAC.fullmatch(selector):
         return bool(selector.lower() == pf["permanent_mac"])
-    if _NO_INTERFACE_NAME.search(selector):
+    if not is_interface_name(selector, _LONGEST_ALTNAME):
         raise SriovError(f"{selector!r} is neither an interface name nor a PCI address nor a MAC address: write one of these.")
     return selector == pf["name"] or selector in (pf["altnames"] or [])
 
