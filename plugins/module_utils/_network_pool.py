@@ -12,9 +12,22 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._leases import member
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import canonical
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, parse_network, pool_of
 
-__all__ = ["POOL_MODES", "compare", "describe_pool", "expected_members", "miscounted", "why_stale"]
+__all__ = ["POOL_MODES", "VLAN_MODES", "compare", "describe_pool", "expected_members", "is_exclusive", "miscounted", "why_stale"]
 
 POOL_MODES = ("passthrough", "hostdev", "private", "vepa", "bridge")
+VLAN_MODES = ("passthrough", "hostdev")
+
+
+def is_exclusive(network: Element, portgroup: str | None = None) -> bool:
+    """Whether a member is given to one guest alone (networkAllocatePort of libvirt's src/network/bridge_driver.c).
+
+    ``portgroup`` is the one that the guest asks for; without it the guest is in the default one.
+    """
+    mode = pool_of(network)["mode"]
+    if mode != "private":
+        return mode in ("passthrough", "hostdev")
+    groups = [group for group in network.iterfind("portgroup") if (group.get("name") == portgroup if portgroup else group.get("default") == "yes")]
+    return any(profile.get("type") == "802.1Qbh" for place in (network, *groups) for profile in place.iterfind("virtualport"))
 
 
 def expected_members(pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> list[str] | None:

@@ -14,14 +14,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, VLAN_MODES
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, pool_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import is_interface_name
 
 __all__ = ["check_document"]
 
-# What the kernel takes as the name of a network interface (dev_valid_name): at most 15 bytes, no slash, colon or white space.
-_INTERFACE = re.compile(r"(?!\.{1,2}$)[^/:\s]{1,15}")
-_VLAN_MODES = ("passthrough", "hostdev")
 _NEVER = ("ip", "route", "dns", "domain", "bandwidth", "mtu", "mac")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -82,7 +80,7 @@ def _check_pool(pool: dict[str, Any], forward: Element, where: str, bridge: bool
 
 def _check_members(pool: dict[str, Any], where: str) -> None:
     for member in [*pool["interfaces"], *([pool["pf"]] if pool["pf"] else [])]:
-        if not _INTERFACE.fullmatch(member):
+        if not is_interface_name(member):
             raise SriovError(f"{member!r} in the pool of {where} is no interface name: write one of at most 15 characters without a slash, colon or space.")
     twice = _twice(pool["interfaces"] or pool["addresses"])
     if twice:
@@ -112,7 +110,7 @@ def _check_ports(root: Element, mode: str, where: str) -> None:
 def _check_vlan(vlan: Any, mode: str, where: str) -> None:
     if vlan is None:
         return
-    if mode not in _VLAN_MODES:
+    if mode not in VLAN_MODES:
         raise SriovError(f"The {where} has a VLAN, and mode {mode} cannot set one: use mode passthrough or hostdev.")
     tags = vlan.findall("tag")
     if len(tags) != 1 or vlan.get("trunk") == "yes" or any(tag.get("nativeMode") for tag in tags):

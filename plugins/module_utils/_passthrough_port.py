@@ -15,6 +15,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._leases import descri
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, error_code, libvirt, network_key, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, is_exclusive
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, parse_network, parse_xml, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
@@ -119,12 +120,13 @@ class _Port:
         if self.options["owner_uuid"] is None:
             raise SriovError(f"The network {self.name} has no lease {self.options['uuid']}, and to make it needs owner_name and owner_uuid: give them.")
         plug = self.options["plug"]
-        self._check_settings(parse_network(network.XMLDesc(0)))
+        live = parse_network(network.XMLDesc(0))
+        self._check_settings(live)
         flags = libvirt().VIR_NETWORK_PORT_CREATE_RECLAIM if plug else 0
-        member = self._check_plug(network, plug) if plug else None
-        port = self._port(pool_of(parse_network(network.XMLDesc(0))), member)
+        member = self._check_plug(live, plug) if plug else None
+        port = self._port(pool_of(live)["mode"], member)
         if member is None:
-            self._check_free(network)
+            self._check_free(live)
 
         def take() -> None:
             with said_by_libvirt(f"give {self.options['owner_name']} a lease of the network {self.name}"):
@@ -148,32 +150,32 @@ class _Port:
         if self.options["portgroup"] is not None and self.options["portgroup"] not in groups:
             raise SriovError(f"The network {self.name} has no port group {self.options['portgroup']}: it has {', '.join(groups) or 'none'}.")
         mode, vlan = pool_of(live)["mode"], self.options["vlan"]
-        if vlan is not None and (mode not in ("passthrough", "hostdev") or not 0 <= vlan <= 4094):
-            raise SriovError(f"VLAN {vlan} cannot be set on a lease of the network {self.name}: it takes 0 to 4094, and mode passthrough or hostdev ({mode}).")
+        if vlan is not None and (mode not in VLAN_MODES or not 0 <= vlan <= 4094):
+            said = f"VLAN {vlan} cannot be set on a lease of the network {self.name}, which has mode {mode}"
+            raise SriovError(f"{said}: it takes 0 to 4094, and mode {' or '.join(VLAN_MODES)}.")
 
-    def _check_free(self, network: Any) -> None:
+    def _check_free(self, live: Element) -> None:
         """So that check mode foretells an exhausted pool too. Members of the other modes are shared."""
-        pool = pool_of(parse_network(network.XMLDesc(0)))
         taken = {member_of(lease) for lease in self.leases}
-        if pool["mode"] in ("passthrough", "hostdev") and all(member in taken for member in members_of(pool)):
+        if is_exclusive(live, self.options["portgroup"]) and all(member in taken for member in members_of(pool_of(live))):
             raise self._exhausted(self.leases)
 
     def _exhausted(self, leases: list[dict[str, Any]]) -> SriovError:
         return SriovError(f"The network {self.name} has no free member, for {holders(leases)}: release one, or make its pool larger.")
 
-    def _check_plug(self, network: Any, plug: dict[str, Any]) -> str:
-        pool = pool_of(parse_network(network.XMLDesc(0)))
+    def _check_plug(self, live: Element, plug: dict[str, Any]) -> str:
+        pool = pool_of(live)
         member: str = normal_pci_address(plug["address"]) if plug["address"] else plug["interface"]
         wrong = [key for key, right in (("mode", pool["mode"]), ("type", _plug_type(pool["mode"]))) if plug[key] not in (None, right)]
         if wrong or member not in members_of(pool):
             said = f"mode {pool['mode']} with the members {', '.join(members_of(pool))}"
             raise SriovError(f"The network {self.name} has {said}, so {plug['mode'] or ''} {member} cannot be confirmed: name one of these.".replace("  ", " "))
         others = [lease for lease in self.leases if member_of(lease) == member]
-        if others and pool["mode"] in ("passthrough", "hostdev"):
+        if others and is_exclusive(live, self.options["portgroup"]):
             raise SriovError(f"{member} of the network {self.name} cannot be confirmed, because {holders(others)}: take another member.")
         return member
 
-    def _port(self, pool: dict[str, Any], member: str | None) -> Element:
+    def _port(self, mode: str, member: str | None) -> Element:
         new = etree().SubElement
         options = self.options
         port = etree().Element("networkport")
@@ -187,7 +189,7 @@ class _Port:
         if options["vlan"] is not None:
             new(new(port, "vlan"), "tag", id=str(options["vlan"]))
         if member is not None:
-            port.append(_plug_element(pool["mode"], member))
+            port.append(_plug_element(mode, member))
         return port
 
     def _compare(self, found: dict[str, Any]) -> None:

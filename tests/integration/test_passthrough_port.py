@@ -128,3 +128,25 @@ def test_a_member_that_leaves_the_pool_in_the_middle_of_a_run_is_told_in_one_sen
             print(error)
     """
     assert "does not give firewall" in host.run(*PYTHON, "-c", program).stdout
+
+
+QBH = "<virtualport type='802.1Qbh'><parameters profileid='finance'/></virtualport>"
+
+
+@pytest.mark.parametrize(("rest", "portgroup"), [
+    (QBH, None), (f"<portgroup name='g'>{QBH}</portgroup>", "g"), (f"<portgroup name='g' default='yes'>{QBH}</portgroup>", None)])
+def test_in_mode_private_a_port_profile_makes_members_exclusive(host: Host, rest, portgroup):
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=1)
+    host.module("passthrough_network", name="n", xml=f"<network><forward mode='private'><pf dev='enp1s0'/></forward>{rest}</network>")
+    options = {"portgroup": portgroup} if portgroup else {}
+    plug = host.module("passthrough_port", **FIREWALL, **options)["port"]["plug"]
+    for check in (True, False):
+        assert "has no free member, for firewall holds" in host.refusal("passthrough_port", check=check, **ROUTER, **options)
+    assert "because firewall holds enp1s0v0" in host.refusal("passthrough_port", **ROUTER, **options, plug=plug)
+
+
+def test_without_one_members_of_mode_private_are_shared(host: Host):
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=1)
+    host.module("passthrough_network", name="n", pf="enp1s0", mode="private")
+    plug = host.module("passthrough_port", **FIREWALL)["port"]["plug"]
+    assert host.module("passthrough_port", **ROUTER)["port"]["plug"] == plug
