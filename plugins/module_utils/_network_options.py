@@ -16,7 +16,8 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pc
 
 __all__ = ["DEFINITION_SPEC", "EXCLUSIVE", "HOST_SPEC", "POOL", "REQUIRED_BY", "definition"]
 
-_CONTROL = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+# What XML 1.0 calls no character.
+_CONTROL = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ud800-\\udfff\\ufffe\\uffff]")
 
 _VIRTUALPORT = {
     "type": "dict",

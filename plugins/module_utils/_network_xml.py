@@ -10,7 +10,6 @@ Sources: libvirt's network XML format (formatnetwork.html) and its schema ``netw
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import escape
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
@@ -28,7 +27,9 @@ _ORDER = (
     *("name", "uuid", "title", "description", "metadata", "forward", "bridge", "mtu", "mac", "domain", "dns"),
     *("vlan", "bandwidth", "port", "ip", "route", "virtualport", "portgroup"),
 )
-_QUOTE = {"'": "&apos;"}
+# The standard library's own escape brings an HTTP client with it.
+_ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_QUOTED = {**_ESCAPED, ord("'"): "&apos;"}
 
 
 def parse_network(text: str, source: str = "The xml") -> Element:
@@ -136,13 +137,13 @@ def network_text(element: Element, indent: str = "") -> str:
     top = element.getparent() is not None and element.getparent().tag == "network"
     if not isinstance(element.tag, str) or (top and (element.tag == "metadata" or element.tag not in _ORDER)):
         return f"{indent}{etree().tostring(element, encoding='unicode', with_tail=False)}\n"
-    quoted = "".join(f" {name}='{escape(value, _QUOTE)}'" for name, value in element.attrib.items())
+    quoted = "".join(f" {name}='{value.translate(_QUOTED)}'" for name, value in element.attrib.items())
     namespaces = "".join(f" xmlns:{prefix}='{uri}'" for prefix, uri in element.nsmap.items()) if element.getparent() is None else ""
     start = f"{indent}<{element.tag}{namespaces}{quoted}"
     if len(element):
         inside = "".join(network_text(child, indent + "  ") for child in element)
         return f"{start}>\n{inside}{indent}</{element.tag}>\n"
-    return f"{start}>{escape(element.text)}</{element.tag}>\n" if element.text and element.text.strip() else f"{start}/>\n"
+    return f"{start}>{element.text.translate(_ESCAPED)}</{element.tag}>\n" if element.text and element.text.strip() else f"{start}/>\n"
 
 
 def _edit_forward(forward: Element, options: dict[str, Any], pool: dict[str, Any]) -> None:
