@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import require
 
-__all__ = ["NO_DOMAIN", "NO_NETWORK", "NO_PORT", "NO_SUPPORT", "connection", "error_code", "is_local", "libvirt", "network_key", "said_by_libvirt"]
+__all__ = ["NO_DOMAIN", "NO_NETWORK", "NO_PORT", "NO_SUPPORT", "connection", "daemon_key", "error_code", "is_local", "libvirt", "network_key",
+           "said_by_libvirt"]  # fmt: skip
 
 # Of virterror.h; by number, because explaining must not need a binding that knows every name.
 _AUTHENTICATION = (29, 45, 79, 80, 88)
@@ -34,12 +35,15 @@ def is_local(uri: str) -> bool:
     return not urlsplit(uri).hostname
 
 
+def daemon_key(uri: str) -> str:
+    """What one daemon is locked under: ``system`` or ``session`` on this host, whatever the driver and the socket, else its URI."""
+    return urlsplit(uri).path.strip("/") if is_local(uri) else uri
+
+
 def network_key(name: str, uri: str) -> str:
-    """What one network is locked and recorded under: its name, with its daemon where that is not the system's own on this host."""
-    if not is_local(uri):
-        return f"{name} at {uri}"
-    path = urlsplit(uri).path
-    return name if path == "/system" else f"{name} at {path}"
+    """What the rebuild of one network is recorded under: its name, with its daemon where that is not the system's own on this host."""
+    daemon = daemon_key(uri)
+    return name if daemon == "system" else f"{name} at {daemon}"
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the vfpool.sriov authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: one run at a time on one PF or one network of a host."""
+"""Private to this collection: one run at a time on one PF, or on the networks of one libvirt daemon."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def runtime_folder() -> str:
 
 @contextlib.contextmanager
 def locked(kind: str, name: str, timeout: float = 120, *, check: bool = False, folder: str | None = None) -> Iterator[None]:
-    """Hold the lock of one thing, such as ``("PF", "0000:01:00.0")`` or ``("network", "guests")``, while the body runs.
+    """Hold the lock of one thing, such as ``("PF", "0000:01:00.0")`` or ``("libvirt", "system")``, while the body runs.
 
     The kernel lets go of it when the process ends, however it ends. The file stays, because a lock whose file may be
     removed can be held by two; its content is the process that holds it or held it last.

@@ -18,7 +18,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incompl
 if TYPE_CHECKING:
     from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run
 
-__all__ = ["NotYet", "check_addresses", "host_pfs", "pool_of_pf"]
+__all__ = ["NotYet", "check_addresses", "host_pfs", "pfs_to_choose_from", "pool_of_pf"]
 
 _IFF_UP = 0x1  # linux/if.h
 
@@ -31,10 +31,14 @@ class NotYet(SriovError):
         self.pool = pool
 
 
-def host_pfs(selector: str | None, run: Run, sysfs: Sysfs) -> list[dict[str, Any]]:
-    """The PFs of this host; with altnames and permanent MAC addresses only when ``selector`` needs them, for they cost a process."""
-    pfs = read_pfs(sysfs, Incomplete())
-    if selector is None or any(selector in (pf["name"], pf["pci_address"]) for pf in pfs):
+def host_pfs(sysfs: Sysfs) -> list[dict[str, Any]]:
+    """The PFs of this host, without altnames and permanent MAC addresses."""
+    return read_pfs(sysfs, Incomplete())
+
+
+def pfs_to_choose_from(selector: str, pfs: list[dict[str, Any]], run: Run, sysfs: Sysfs) -> list[dict[str, Any]]:
+    """``pfs`` with altnames and permanent MAC addresses if ``selector`` needs them, for those cost a process."""
+    if any(selector in (pf["name"], pf["pci_address"]) for pf in pfs):
         return pfs
     from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather  # many rooms, that most runs have no need of
 

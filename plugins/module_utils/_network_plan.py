@@ -74,7 +74,7 @@ class NetworkPlanner:
         self._check_renamed(expected, pfs)
         # Last: nothing can fail after a lease was touched.
         if self.options["active"] and self.current is not None and self.active:
-            self._refresh(self.current["xml"], wanted, expected)
+            self._refresh(self.current, wanted, expected)
         elif self.options["active"]:
             self._start(leases_within(self.forgotten, expected))
         elif self.active:
@@ -129,9 +129,9 @@ class NetworkPlanner:
             said = " ".join(network_text(stored).split())
             raise SriovError(f"libvirt stored the network {self.name} otherwise than it was given, so that part of it would be lost: it stored {said}.")
 
-    def _refresh(self, live_xml: str, wanted: Element, expected: list[str] | None) -> None:
+    def _refresh(self, current: dict[str, Any], wanted: Element, expected: list[str] | None) -> None:
         """Bring the live network up to date, as far as `refresh` and `on_in_use` allow."""
-        live = parse_network(live_xml)
+        live = parse_network(current["xml"])
         stale = why_stale(live, wanted, expected, self.leases)
         if not stale:
             return
@@ -140,7 +140,10 @@ class NetworkPlanner:
             why = f", and guests hold leases ({holders(self.leases)})" if refresh == "idle" else ""
             self.warnings.append(f"The live network {self.name} is stale ({'; '.join(stale)}) and stays so: refresh is {refresh}{why}.")
             return
-        loses = self._loses(pool_of(live), pool_of(wanted), expected)
+        pool = pool_of(live)
+        # The live XML loses its PF when the daemon restarts.
+        pool["pf"] = pool["pf"] or pool_of(parse_network(current["xml_inactive"]))["pf"]
+        loses = self._loses(pool, pool_of(wanted), expected)
         lost = [lease for lease in self.leases if loses(lease)]
         if lost and not self.force:
             raise SriovError(
@@ -160,7 +163,7 @@ class NetworkPlanner:
     def _loses(live: dict[str, Any], wanted: dict[str, Any], expected: list[str] | None) -> Callable[[dict[str, Any]], bool]:
         if live["mode"] != wanted["mode"]:
             return lambda _: True
-        if expected is None:  # the PFs of another host: only a pool that stays the same is known to keep every member
+        if expected is None:  # the PFs of another host: only the VFs of the same PF are known to stay
             return lambda _: live["pf"] != wanted["pf"]
         members = frozenset(expected)
         return lambda lease: member_of(lease) not in members

@@ -14,13 +14,14 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import m
 __all__ = ["find_overlaps"]
 
 
-def find_overlaps(connected: Any, name: str, members: list[str], pfs: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Other networks that hand out some of ``members``, or will from the next boot on, each with those.
+def find_overlaps(connected: Any, name: str, pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> dict[str, list[str]]:
+    """Other networks than ``name`` that hand out what ``pool`` does, or will from the next boot on, each with those members.
 
-    A VF is the same under its interface name and its PCI address.
+    A VF is the same under its interface name and its PCI address. Where the PFs are not known (None) it is known by what
+    a document calls it alone, and a PF stands for its VFs.
     """
-    addresses = {vf["name"]: vf["pci_address"] for pf in pfs for vf in pf["vfs"] if vf["name"]}
-    ours = {addresses.get(member, member): member for member in members}
+    addresses = {vf["name"]: vf["pci_address"] for pf in pfs or [] for vf in pf["vfs"] if vf["name"]}
+    ours = {addresses.get(member, member): member for member in _given(pool, pfs)}
     found = {}
     with said_by_libvirt("list its networks"):
         for network in connected.listAllNetworks(0):
@@ -32,7 +33,12 @@ def find_overlaps(connected: Any, name: str, members: list[str], pfs: list[dict[
     return found
 
 
-def _handed_out(network: Any, pfs: list[dict[str, Any]]) -> list[str]:
+def _given(pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> list[str]:
+    expected = expected_members(pool, pfs)
+    return [pool["pf"]] if expected is None else expected
+
+
+def _handed_out(network: Any, pfs: list[dict[str, Any]] | None) -> list[str]:
     """What a network hands out now, and what its definition gives."""
     try:
         active = network.isActive()
@@ -44,4 +50,4 @@ def _handed_out(network: Any, pfs: list[dict[str, Any]]) -> list[str]:
             return []  # removed since the list was made
         raise
     pools = [pool for pool in (pool_of(parse_network(document)) for document in documents) if pool["mode"] in POOL_MODES]
-    return [member for pool in pools for member in (*members_of(pool), *(expected_members(pool, pfs) or []))]
+    return [member for pool in pools for member in (*members_of(pool), *_given(pool, pfs))]

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, is_local, network_key, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, daemon_key, is_local, network_key, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import definition
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, check_addresses, host_pfs, pool_of_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, check_addresses, host_pfs, pfs_to_choose_from, pool_of_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_plan import NetworkPlanner
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, network_text, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network, report
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import find_overlaps
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import as_recovered, close_record, plan_recovery
+from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import is_interface_name
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
 if TYPE_CHECKING:
@@ -33,46 +33,55 @@ __all__ = ["bring_to_state", "describe_networks"]
 
 def bring_to_state(options: dict[str, Any], check: bool, run: Run, warn: Callable[[str], None]) -> dict[str, Any]:
     """The module's result. In check mode it is the same, but nothing is written."""
+    uri = options["uri"]
     if options["state"] == "rendered":
-        return {"changed": False, "xml": network_text(definition(options, _judge(options, False, run, warn)[0]))}
-    key = network_key(options["name"], options["uri"])
-    with locked("network", key, check=check):
+        return {"changed": False, "xml": network_text(definition(options, _judge(options, _pfs(uri), False, run, warn)[0]))}
+    # One lock for all networks of a daemon: that none of them hands out a VF of this one holds only while none of them changes.
+    with locked("libvirt", daemon_key(uri), check=check):
         # Before libvirt is asked, so that a mistake is told even where no daemon runs; under the lock, because a run that waits may wait for new VFs.
-        pool, pfs = _judge(options, check, run, warn)
-        if pool is None:
-            actions = [f"bring the network {options['name']} to its state, once its VFs are there"]
-            return {"changed": True, "actions": actions, "diff": {"before": "", "after": ""}, "network": None}
-        with connection(options["uri"]) as connected:
-            return _Run(connected, options, Journal(key), check, warn).converge(pool, pfs)
+        pfs = _pfs(uri)
+        pool, final = _judge(options, pfs, check, run, warn)
+        with connection(uri) as connected:
+            this_run = _Run(connected, options, Journal(network_key(options["name"], uri)), check, warn)
+            return this_run.foretell_no_more(pfs) if pool is None else this_run.converge(pool, pfs if final else None)
+
+
+def _pfs(uri: str) -> list[dict[str, Any]] | None:
+    """The PFs of the daemon's host, if that is this one: nothing here tells of another."""
+    return host_pfs(Sysfs()) if is_local(uri) else None
 
 
 def _judge(
-    options: dict[str, Any], check: bool, run: Run, warn: Callable[[str], None]
-) -> tuple[dict[str, Any] | None, list[dict[str, Any]] | None]:
-    """The pool that the options mean (in check mode None while it cannot be told), and the PFs, None where they are not known as they will be."""
-    sysfs = Sysfs()
-    pfs = host_pfs(None, run, sysfs) if is_local(options["uri"]) else None
+    options: dict[str, Any], pfs: list[dict[str, Any]] | None, check: bool, run: Run, warn: Callable[[str], None]
+) -> tuple[dict[str, Any] | None, bool]:
+    """The pool that the options mean (in check mode None while it cannot be told), and whether the PFs are as they will be."""
     if options["state"] == "absent":
-        return {}, pfs
+        return {}, True
     try:
-        pool, warnings = _pool(options, run, sysfs)
+        pool, warnings = _pool(options, pfs, run)
     except NotYet as error:
         if not check:
             raise
         warn(f"{error} In check mode an earlier task may only have planned that, so what is shown here is what follows it.")
-        return error.pool, None
+        return error.pool, False
     definition(options, pool)
     for warning in warnings:
         warn(warning)
-    return pool, pfs
+    return pool, True
 
 
 class _Run:
-    """One run with its connection, while it holds the lock of the network."""
+    """One run with its connection, while it holds the lock of the daemon."""
 
     def __init__(self, connected: Any, options: dict[str, Any], journal: Journal, check: bool, warn: Callable[[str], None]) -> None:
         self.connected, self.options, self.journal, self.check, self.warn = connected, options, journal, check, warn
         self.name = options["name"]
+
+    def foretell_no_more(self, pfs: list[dict[str, Any]] | None) -> dict[str, Any]:
+        """The result in check mode while it cannot be told what the pool will be."""
+        found = self._read()
+        actions = [f"bring the network {self.name} to its state, once its VFs are there"]
+        return {"changed": True, "actions": actions, "diff": {"before": "", "after": ""}, "network": report(found, pfs) if found else None}
 
     def converge(self, pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> dict[str, Any]:
         found = self._read()
@@ -108,9 +117,9 @@ class _Run:
         return plan, network_text(wanted)
 
     def _check_overlap(self, wanted: Element, pfs: list[dict[str, Any]] | None) -> None:
-        if pfs is None or not (self.options["active"] or self.options["autostart"]):
+        if not (self.options["active"] or self.options["autostart"]):
             return
-        overlaps = find_overlaps(self.connected, self.name, expected_members(pool_of(wanted), pfs) or [], pfs)
+        overlaps = find_overlaps(self.connected, self.name, pool_of(wanted), pfs)
         if not overlaps:
             return
         said = "; ".join(f"{name} hands out {', '.join(members)}" for name, members in overlaps.items())
@@ -124,33 +133,43 @@ class _Run:
         return None if network is None else read_network(network)
 
 
-def _pool(options: dict[str, Any], run: Run, sysfs: Sysfs) -> tuple[dict[str, Any], list[str]]:
+def _pool(options: dict[str, Any], pfs: list[dict[str, Any]] | None, run: Run) -> tuple[dict[str, Any], list[str]]:
     """The pool that the options mean, and what to warn of."""
-    local = is_local(options["uri"])
-    if options["pf"] is not None and local:
-        return pool_of_pf(options, host_pfs(options["pf"], run, sysfs), sysfs)
-    if options["vfs"] is not None:
-        raise SriovError(f"vfs chooses VFs by what this host knows of its PFs, but {options['uri']} is another host: run this on that host.")
-    if options["addresses"] and local:
-        check_addresses([normal_pci_address(address) for address in options["addresses"]], host_pfs(None, run, sysfs), sysfs)
-    if options["xml"] is not None and local:
-        _check_document_pf(pool_of(definition(options, None)), run, sysfs)
+    sysfs = Sysfs()
+    if pfs is None:
+        _check_remote(options)
+    elif options["pf"] is not None:
+        return pool_of_pf(options, pfs_to_choose_from(options["pf"], pfs, run, sysfs), sysfs)
+    elif options["addresses"]:
+        check_addresses([normal_pci_address(address) for address in options["addresses"]], pfs, sysfs)
+    elif options["xml"] is not None:
+        _check_document_pf(pool_of(definition(options, None)), pfs, run, sysfs)
     return {kind: options[kind] for kind in ("pf", "interfaces", "addresses")}, []
 
 
-def _check_document_pf(pool: dict[str, Any], run: Run, sysfs: Sysfs) -> None:
+def _check_remote(options: dict[str, Any]) -> None:
+    """What only the kernel of the daemon's host tells cannot be asked for from here."""
+    pf, said = options["pf"], f"and what {options['uri']} has is known on that host alone: run this there"
+    if options["vfs"] is not None:
+        raise SriovError(f"vfs chooses VFs of the PF {pf}, {said}, or list the VFs with interfaces or addresses.")
+    if pf is not None and not is_interface_name(pf):
+        raise SriovError(f"pf {pf!r} is no interface name but another mark of a PF, {said}, or name the PF's interface.")
+
+
+def _check_document_pf(pool: dict[str, Any], pfs: list[dict[str, Any]], run: Run, sysfs: Sysfs) -> None:
     """A document that names a PF stays as it is given, so libvirt itself must find the VFs."""
-    if pool["pf"] is None or members_of(pool):
+    pf = pool["pf"]
+    if pf is None or members_of(pool):
         return
-    found, warnings = pool_of_pf({"pf": pool["pf"], "vfs": None, "mode": pool["mode"]}, host_pfs(pool["pf"], run, sysfs), sysfs)
-    if found != {"pf": pool["pf"]}:
-        said = warnings[0] if warnings else f"libvirt knows the PF {pool['pf']} only as {found['pf']}."
-        raise SriovError(f"The xml names the PF {pool['pf']}, from which libvirt cannot make the pool: {said} List its VFs, or use the option pf.")
+    found, warnings = pool_of_pf({"pf": pf, "vfs": None, "mode": pool["mode"]}, pfs_to_choose_from(pf, pfs, run, sysfs), sysfs)
+    if found != {"pf": pf}:
+        said = warnings[0] if warnings else f"libvirt knows the PF {pf} only as {found['pf']}."
+        raise SriovError(f"The xml names the PF {pf}, from which libvirt cannot make the pool: {said} List its VFs, or use the option pf.")
 
 
-def describe_networks(uri: str, names: list[str] | None, inactive: bool, run: Run) -> list[dict[str, Any]]:
+def describe_networks(uri: str, names: list[str] | None, inactive: bool) -> list[dict[str, Any]]:
     """The result of passthrough_network_info."""
-    pfs = host_pfs(None, run, Sysfs()) if is_local(uri) else None
+    pfs = _pfs(uri)
     with connection(uri, readonly=True) as connected:
         networks = [read_network(network) for network in _choose(connected, names)]
     return [report(network, pfs, inactive) for network in sorted(networks, key=lambda network: network["name"])]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import describe_lease, holders, member_of, read_leases
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, error_code, libvirt, network_key, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, daemon_key, error_code, libvirt, network_key, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, is_exclusive
@@ -33,9 +33,9 @@ _INTERNAL_ERROR = 1
 def bring_port_to_state(options: dict[str, Any], check: bool) -> dict[str, Any]:
     """The module's result. In check mode it is the same, but nothing is written, and a port that would be made is not known."""
     _check_uuids(options)
-    key = network_key(options["network"], options["uri"])
-    with locked("network", key, check=check), connection(options["uri"]) as connected:
-        return _Port(connected, options, Journal(key), check).converge()
+    uri = options["uri"]
+    with locked("libvirt", daemon_key(uri), check=check), connection(uri) as connected:
+        return _Port(connected, options, Journal(network_key(options["network"], uri)), check).converge()
 
 
 def _check_uuids(options: dict[str, Any]) -> None:
@@ -48,7 +48,7 @@ def _check_uuids(options: dict[str, Any]) -> None:
 
 
 class _Port:
-    """One run with its connection, while it holds the lock of the network."""
+    """One run with its connection, while it holds the lock of the daemon."""
 
     def __init__(self, connected: Any, options: dict[str, Any], journal: Journal, check: bool) -> None:
         self.connected, self.options, self.journal, self.check = connected, options, journal, check

@@ -109,7 +109,7 @@ def main() -> None:
     )
     respawn_where("libvirt", "lxml")
     try:
-        networks = describe_networks(**module.params, run=module.run_command)
+        networks = describe_networks(**module.params)
     except SriovError as error:
         module.fail_json(msg=str(error), **error.result)
     module.exit_json(changed=False, networks=networks)

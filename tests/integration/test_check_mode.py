@@ -26,6 +26,13 @@ def test_check_mode_invents_no_names_for_vfs_that_are_not_there_yet(host: Host):
     assert (planned["network"], planned["diff"]) == (None, {"before": "", "after": ""})
 
 
+def test_check_mode_shows_the_network_as_it_is_where_its_new_vfs_are_not_there_yet(host: Host):
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=2, total=7)
+    made = host.module("passthrough_network", name="n", pf="enp1s0", vfs="0-1")
+    planned = host.module("passthrough_network", check=True, name="n", pf="enp1s0", vfs="0-3")
+    assert (planned["changed"], planned["network"]) == (True, made["network"])
+
+
 def test_check_mode_refuses_a_vf_that_the_card_can_never_have(host: Host):
     host.tree.pf("enp1s0", "0000:01:00.0", vfs=2, total=7)
     assert "names VF 7" in host.refusal("passthrough_network", check=True, name="n", pf="enp1s0", vfs="7")

@@ -11,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import pytest
 
 from ansible_collections.vfpool.sriov.tests.integration.host import Host
+from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
 
+LOCK = "/run/vfpool.sriov/libvirt-system.lock"
 IMPLICIT = "<network><name>n</name><forward mode='passthrough'><pf dev='enp1s0'/></forward></network>"
 
 
@@ -289,7 +291,7 @@ def test_a_run_waits_for_another_and_acts_on_what_it_finds_then(host: Host, card
     host.module("passthrough_network", name="n", pf="enp1s0")
     host.port_create("n", "web1")
     before = host.ports("n")
-    other = host.start("flock", "/run/vfpool.sriov/network-n.lock", "sh", "-c", "echo held; cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    other = host.start("flock", LOCK, "sh", "-c", "echo held; cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert other.stdout.readline() == "held\n"
     with ThreadPoolExecutor() as threads:
         run = threads.submit(host.module, "passthrough_network", name="n", pf="enp1s0")
@@ -317,7 +319,26 @@ def test_the_daemon_of_networks_alone_serves_too(host: Host, card):
     assert host.module("passthrough_port", network="n", uuid=taken["uuid"], state="absent", uri=uri)["changed"]
 
 
-def test_a_pf_of_another_host_is_left_to_its_libvirt(host: Host, card):
+def test_what_only_the_kernel_of_another_host_knows_is_refused_with_the_remedy(host: Host, card):
     """Nothing on this host tells of the cards of another; libvirt is reached over a connection that is none of this host's sockets."""
-    assert "is another host: run this on that host" in host.refusal("passthrough_network", name="n", pf="enp9s0", vfs="0-1", uri="qemu+ssh://kvm2/system")
-    assert "kvm2" in host.refusal("passthrough_network", name="n", pf="enp9s0", uri="qemu+ssh://kvm2/system")
+    remote = {"name": "n", "uri": "qemu+ssh://kvm2/system"}
+    assert "run this there, or list the VFs" in host.refusal("passthrough_network", **remote, pf="enp9s0", vfs="0-1")
+    assert "run this there, or name the PF's interface" in host.refusal("passthrough_network", **remote, pf="0000:01:00.0")
+    assert "kvm2" in host.refusal("passthrough_network", **remote, pf="enp9s0")
+
+
+def test_two_runs_at_once_never_make_two_networks_of_the_same_vfs(host: Host, card):
+    (host.root / LOCK.lstrip("/")).parent.mkdir()
+    other = host.start("flock", LOCK, "sh", "-c", "echo held; cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "held\n"
+    with ThreadPoolExecutor() as threads:
+        runs = [threads.submit(Warm(host).attempt, "passthrough_network", name=name, pf="enp1s0") for name in ("first", "second")]
+        try:
+            assert wait(runs, 1).done == set()
+        finally:
+            other.communicate()
+    refused = [run.result()["msg"] for run in runs if run.result().get("failed")]
+    assert len(refused) == 1
+    made = host.virsh("net-list --all --name")
+    assert made in {"first", "second"}
+    assert f"{made} hands out enp1s0v0" in refused[0]

@@ -17,7 +17,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import netwo
         ("qemu:///system", "n"),
         ("network:///system", "n"),
         ("qemu+unix:///system?socket=/run/other", "n"),
-        ("qemu:///session", "n at /session"),
+        ("qemu:///session", "n at session"),
         ("qemu+ssh://kvm2/system", "n at qemu+ssh://kvm2/system"),
     ],
 )
