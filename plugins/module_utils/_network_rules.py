@@ -102,6 +102,7 @@ def _check_ports(root: Element, mode: str, where: str) -> None:
         if not bridge:
             _check_vlan(place.find("vlan"), mode, said)
             _check_virtualport(place, mode, said)
+            _check_profile_with_vlan(place, root, mode, said)
     port = root.find("port")
     if port is not None and port.get("isolated") == "yes" and not bridge:
         raise SriovError(f"The {where} isolates its ports, which works on a Linux bridge alone, so no guest would start in mode {mode}: remove port_isolated.")
@@ -127,8 +128,19 @@ def _check_virtualport(place: Element, mode: str, where: str) -> None:
     possible = ("802.1Qbh",) if mode == "hostdev" else ("802.1Qbg", "802.1Qbh")
     if kind not in possible:
         raise SriovError(f"The {where} has a virtualport of type {kind}, with which no guest starts in mode {mode}: use {' or '.join(possible)}, or remove it.")
-    if mode == "hostdev" and place.find("vlan") is not None:
-        raise SriovError(f"The {where} has both a VLAN and a virtualport of type {kind}, which libvirt refuses when a guest starts: the switch sets the VLAN.")
+
+
+def _check_profile_with_vlan(place: Element, root: Element, mode: str, where: str) -> None:
+    """A port group has what the network has, unless it says otherwise."""
+    own, vlan = place.find("virtualport"), place.find("vlan") if place.find("vlan") is not None else root.find("vlan")
+    profile = own if own is not None else root.find("virtualport")
+    if vlan is None or profile is None:
+        return
+    said = f"The {where} has both a VLAN and a virtualport of type {profile.get('type')}"
+    if mode == "hostdev":
+        raise SriovError(f"{said}, which libvirt refuses when a guest starts: the switch sets the VLAN.")
+    if own is not None and place is not root:
+        raise SriovError(f"{said}, which libvirt allows for a whole network but for no port group: move the virtualport to the network, or remove one.")
 
 
 def _twice(values: Iterable[str]) -> str | None:
