@@ -10,7 +10,10 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   uri:
-    description: The libvirt daemon, such as V(qemu:///system), V(network:///system) or V(qemu+ssh://root@host/system).
+    description:
+      - The libvirt daemon, such as V(qemu:///system), V(network:///system) or V(qemu+ssh://root@host/system).
+      - Of a daemon on another host only libvirt's own answers are known, and nothing of that host's PFs and VFs.
+        Where that matters, run the module on that host.
     type: str
     default: qemu:///system
 requirements:

@@ -62,6 +62,13 @@ options:
       fail: Fail before anything is written, and name the other network.
       warn: Warn, and go on.
     default: fail
+notes:
+  - With an O(uri) of another host, O(pf) is the name of its interface, and O(vfs) is refused; no one looks whether that PF exists, has VFs and is up,
+    so libvirt itself says so when the network starts.
+  - With an O(uri) of another host, a changed definition is applied with every lease kept, but a pool that is stale because VFs came or went is not seen,
+    a VF under its other name is not recognised in another network, and a hostdev lease that libvirt has forgotten is not put back.
+  - One run at a time changes the networks of a daemon. The lock is on the host where the module runs, so let one host alone manage a daemon.
+  - Asks libvirt a fixed number of times for each network of the daemon, once for each lease of this one, and once for each guest that runs.
 seealso:
   - module: vfpool.sriov.passthrough_network_info
   - module: vfpool.sriov.sriov_pf

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.vfpool.sriov.tests.integration.cut import URI, Cut
 from ansible_collections.vfpool.sriov.tests.integration.host import Host
+from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
 
 METADATA = """<metadata>
     <o:owner xmlns:o="http://example.org/owner" team="a'b">
@@ -232,3 +234,23 @@ def test_a_misspelt_element_is_refused_by_the_schema_and_nothing_is_written(host
 def test_the_uuid_of_a_network_cannot_be_changed(host: Host, card):
     host.module("passthrough_network", name="n", pf="enp1s0", uuid="0b2d64da-3d0e-431e-afdd-804415d6ebbb")
     assert "cannot be changed" in host.refusal("passthrough_network", name="n", pf="enp1s0", uuid="0b2d64da-3d0e-431e-afdd-804415d6ebbc")
+
+
+def test_a_run_asks_libvirt_a_fixed_number_of_times_and_once_for_each_lease(host: Host, card):
+    """And once for each guest that runs, of which there is none here."""
+    warm = Warm(host)
+
+    def calls() -> int:
+        with Cut(host) as counter:
+            assert not warm.module("passthrough_network", name="n", pf="enp1s0", vfs="0-2", uri=URI)["changed"]
+        return counter.calls
+
+    warm.module("passthrough_network", name="n", pf="enp1s0", vfs="0-2")
+    alone = calls()
+    for guest in range(3):
+        warm.lease("n", f"web{guest}", f"52:54:00:00:00:0{guest}")
+    assert calls() == alone + 3
+    warm.module("passthrough_network", name="other", interfaces=["enp1s0v3"])
+    assert calls() == alone + 3 + 3  # whether it runs, its definition, its live XML
+    warm.lease("other", "web3", "52:54:00:00:00:03")
+    assert calls() == alone + 3 + 3
