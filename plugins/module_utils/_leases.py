@@ -14,12 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_PORT, error_code, libvirt
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, parse_network, parse_xml, pci_of, pool_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import (
+    Element,
+    members_of,
+    new_element,
+    parse_network,
+    parse_xml,
+    pci_of,
+    pool_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["describe_lease", "holders", "leases_within", "member_of", "parse_port", "put_back", "read_leases"]
+__all__ = ["describe_lease", "holders", "member_of", "parse_port", "plug_element", "put_back", "read_leases", "under"]
 
 # Seconds for which a lease is offered back while another client has its member. Such a client was given the member while
 # the ledger was empty, finds the device busy, and lets go.
@@ -63,9 +72,21 @@ def holders(leases: Iterable[dict[str, Any]]) -> str:
     return ", ".join(map(describe_lease, leases))
 
 
-def leases_within(leases: list[dict[str, Any]], members: list[str] | None) -> list[dict[str, Any]]:
-    """Those of ``leases`` whose member is one of ``members``; all, where it is not known (None) which there are."""
-    return leases if members is None else [lease for lease in leases if member_of(lease) in members]
+def plug_element(mode: str, member: str) -> Element:
+    """What the document of a port says of the member that it holds in a network of this mode."""
+    if mode != "hostdev":
+        return new_element("plug", type="direct", dev=member, mode=mode)
+    domain, bus, rest = member.split(":")
+    slot, function = rest.split(".")
+    address = new_element("address", domain=f"0x{domain}", bus=f"0x{bus}", slot=f"0x{slot}", function=f"0x{function}")
+    return new_element("plug", address, type="hostdev-pci")
+
+
+def under(lease: dict[str, Any], mode: str, member: str) -> dict[str, Any]:
+    """``lease`` with its plug as in a network of this mode, which calls what is held ``member``."""
+    port = parse_xml(lease["xml"])
+    port.replace(port.find("plug"), plug_element(mode, member))
+    return parse_port(etree().tostring(port, encoding="unicode"))
 
 
 def read_leases(network: Any, known: Iterable[dict[str, Any]] = ()) -> list[dict[str, Any]]:

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._command import in_turn
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import is_local
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import LinkUnreadable, ask_links
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import read_pfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._pool import pool_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges, parse_ranges
@@ -18,7 +22,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incompl
 if TYPE_CHECKING:
     from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run
 
-__all__ = ["NotYet", "check_addresses", "host_pfs", "pfs_to_choose_from", "pool_of_pf"]
+__all__ = ["NotYet", "add_altnames_for", "check_addresses", "host_pfs", "pool_of_pf"]
 
 _IFF_UP = 0x1  # linux/if.h
 
@@ -31,19 +35,19 @@ class NotYet(SriovError):
         self.pool = pool
 
 
-def host_pfs(sysfs: Sysfs) -> list[dict[str, Any]]:
-    """The PFs of this host, without altnames and permanent MAC addresses."""
-    return read_pfs(sysfs, Incomplete())
+def host_pfs(uri: str) -> list[dict[str, Any]] | None:
+    """The PFs, without altnames, of the host of the daemon at ``uri``; None of another host than this."""
+    return read_pfs(Sysfs(), Incomplete()) if is_local(uri) else None
 
 
-def pfs_to_choose_from(selector: str, pfs: list[dict[str, Any]], run: Run, sysfs: Sysfs) -> list[dict[str, Any]]:
-    """``pfs`` with altnames and permanent MAC addresses if ``selector`` needs them, for those cost a process."""
-    if any(selector in (pf["name"], pf["pci_address"]) for pf in pfs):
-        return pfs
-    from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather  # many rooms, that most runs have no need of
-
-    found: list[dict[str, Any]] = gather(None, frozenset(["min"]), run, sysfs)["pfs"]
-    return found
+def add_altnames_for(selector: str, pfs: list[dict[str, Any]], run: Run) -> None:
+    """Altnames cost a process, so they are added only where ``selector`` is nothing else that is known of a PF."""
+    if any(selector in (pf["name"], pf["pci_address"], pf["permanent_mac"]) for pf in pfs):
+        return
+    with contextlib.suppress(LinkUnreadable):
+        links = ask_links(in_turn(run))().by_name
+        for pf in pfs:
+            pf["altnames"] = links.get(pf["name"], {}).get("altnames", [])
 
 
 def pool_of_pf(options: dict[str, Any], pfs: list[dict[str, Any]], sysfs: Sysfs) -> tuple[dict[str, Any], list[str]]:

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, leases_within, member_of, read_leases
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, read_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import same_network
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, why_stale
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, fit, why_stale
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, network_text, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
+
+    Take = Callable[[dict[str, Any]], Optional[dict[str, Any]]]  # as `fit` gives it
 
 __all__ = ["NetworkPlanner"]
 
@@ -52,8 +54,9 @@ class NetworkPlanner:
         if self.active:
             self._stop()
         else:
-            held = leases_within(self.forgotten, expected_members(pool_of(parse_network(self.current["xml_inactive"])), pfs))
-            self._check_unused(held)
+            pool = pool_of(parse_network(self.current["xml_inactive"]))
+            take = fit(pool["mode"], expected_members(pool, pfs), pfs)
+            self._check_unused([lease for lease in self.forgotten if take(lease) is not None])
         if self.current["persistent"]:
             if self.current["autostart"]:
                 self._autostart(False)
@@ -70,26 +73,25 @@ class NetworkPlanner:
             self._change_definition(wanted)
         if bool(self.current and self.current["autostart"]) != self.options["autostart"]:
             self._autostart(self.options["autostart"])
-        expected = expected_members(pool_of(wanted), pfs)
-        self._check_renamed(expected, pfs)
+        pool = pool_of(wanted)
+        expected = expected_members(pool, pfs)
+        take = fit(pool["mode"], expected, pfs)
+        forgotten = self._enterable(take)
         # Last: nothing can fail after a lease was touched.
         if self.options["active"] and self.current is not None and self.active:
-            self._refresh(self.current, wanted, expected)
+            self._refresh(self.current, wanted, expected, take, forgotten)
         elif self.options["active"]:
-            self._start(leases_within(self.forgotten, expected))
+            self._start(forgotten)
         elif self.active:
             self._stop()
         return self.plan
 
-    def _check_renamed(self, expected: list[str] | None, pfs: list[dict[str, Any]] | None) -> None:
-        """A guest keeps a VF that is in no pool of this network. If the pool has it under its other name, it would be handed out again."""
-        outside = [lease for lease in self.forgotten if lease not in leases_within(self.forgotten, expected)]
+    def _enterable(self, take: Take) -> list[dict[str, Any]]:
+        """The forgotten leases as the pool takes them. A guest keeps a VF that is in no pool of this network."""
+        outside = [lease for lease in self.forgotten if take(lease) is None]
         if outside:
             self.warnings.append(f"Guests that run hold what is not in the pool of the network {self.name} ({holders(outside)}): it is free when they stop.")
-        other = {vf[one]: vf[two] for pf in pfs or [] for vf in pf["vfs"] for one, two in (("name", "pci_address"), ("pci_address", "name"))}
-        twice = [lease for lease in outside if other.get(member_of(lease)) in (expected or [])]
-        if twice and self.options["active"] and not self.active and not self.force:
-            raise SriovError(f"The network {self.name} would hand out VFs that guests hold ({holders(twice)}): stop them first, or set on_in_use=force.")
+        return [taken for taken in map(take, self.forgotten) if taken is not None]
 
     def _check_version(self, wanted: Element) -> None:
         titles = [tag for tag in ("title", "description") if wanted.find(tag) is not None]
@@ -129,7 +131,7 @@ class NetworkPlanner:
             said = " ".join(network_text(stored).split())
             raise SriovError(f"libvirt stored the network {self.name} otherwise than it was given, so that part of it would be lost: it stored {said}.")
 
-    def _refresh(self, current: dict[str, Any], wanted: Element, expected: list[str] | None) -> None:
+    def _refresh(self, current: dict[str, Any], wanted: Element, expected: list[str] | None, take: Take, forgotten: list[dict[str, Any]]) -> None:
         """Bring the live network up to date, as far as `refresh` and `on_in_use` allow."""
         live = parse_network(current["xml"])
         stale = why_stale(live, wanted, expected, self.leases)
@@ -140,33 +142,19 @@ class NetworkPlanner:
             why = f", and guests hold leases ({holders(self.leases)})" if refresh == "idle" else ""
             self.warnings.append(f"The live network {self.name} is stale ({'; '.join(stale)}) and stays so: refresh is {refresh}{why}.")
             return
-        pool = pool_of(live)
-        # The live XML loses its PF when the daemon restarts.
-        pool["pf"] = pool["pf"] or pool_of(parse_network(current["xml_inactive"]))["pf"]
-        loses = self._loses(pool, pool_of(wanted), expected)
-        lost = [lease for lease in self.leases if loses(lease)]
+        if expected is None and not _same_pf(current, wanted):
+            take = _nothing_stays
+        lost = [lease for lease in self.leases if take(lease) is not lease]
         if lost and not self.force:
             raise SriovError(
                 f"The network {self.name} is to change ({'; '.join(stale)}), but its new pool lacks what guests hold ({holders(lost)}): "
                 "stop them first, or take the VFs from them with on_in_use=force."
             )
-        forgotten = leases_within(self.forgotten, expected)
-        kept = [lease for lease in self.leases if lease not in lost] + forgotten
-        leases = (f", keeping {len(kept)} leases" if kept else "") + (f", taking away {holders(lost)}" if lost else "")
         self.plan.add(
-            f"rebuild the live network {self.name}{leases}: {'; '.join(stale)}",
-            lambda: rebuild(self._network(), self.journal, self.leases, loses, self.force, forgotten),
+            f"rebuild the live network {self.name}{_what_becomes_of(self.leases, take, forgotten)}: {'; '.join(stale)}",
+            lambda: rebuild(self._network(), self.journal, self.leases, take, self.force, forgotten),
             self._undo_rebuild,
         )
-
-    @staticmethod
-    def _loses(live: dict[str, Any], wanted: dict[str, Any], expected: list[str] | None) -> Callable[[dict[str, Any]], bool]:
-        if live["mode"] != wanted["mode"]:
-            return lambda _: True
-        if expected is None:  # the PFs of another host: only the VFs of the same PF are known to stay
-            return lambda _: live["pf"] != wanted["pf"]
-        members = frozenset(expected)
-        return lambda lease: member_of(lease) not in members
 
     def _undo_rebuild(self) -> None:
         record = self.journal.read()
@@ -228,3 +216,24 @@ class NetworkPlanner:
         network = self._network()
         with said_by_libvirt(doing):
             getattr(network, method)(*arguments)
+
+
+def _same_pf(current: dict[str, Any], wanted: Element) -> bool:
+    """Of the PFs of another host only this is known: a pool of the same PF in the same mode has the same members, as long as its VFs stay."""
+    live, defined, new = (pool_of(document) for document in (parse_network(current["xml"]), parse_network(current["xml_inactive"]), wanted))
+    # The live XML loses its PF when the daemon restarts.
+    return (live["mode"], live["pf"] or defined["pf"]) == (new["mode"], new["pf"])
+
+
+def _nothing_stays(_lease: dict[str, Any]) -> None:
+    """How a pool takes leases of which it is not known to have any."""
+
+
+def _what_becomes_of(leases: list[dict[str, Any]], take: Take, forgotten: list[dict[str, Any]]) -> str:
+    """Of the leases in a rebuild, in words."""
+    kept = [lease for lease in leases if take(lease) is lease] + forgotten
+    gone = [lease for lease in leases if take(lease) is None]
+    moved = [taken for lease in leases for taken in [take(lease)] if taken is not None and taken is not lease]
+    words = f", keeping {len(kept)} leases" if kept else ""
+    words += f", taking away {holders(gone)}" if gone else ""
+    return words + (f", keeping from newcomers what guests hold by another name or mode ({holders(moved)})" if moved else "")

@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import member_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import member_of, under
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import canonical
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, parse_network, pool_of
 
-__all__ = ["POOL_MODES", "VLAN_MODES", "compare", "describe_pool", "expected_members", "is_exclusive", "miscounted", "why_stale"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["POOL_MODES", "VLAN_MODES", "compare", "describe_pool", "expected_members", "fit", "is_exclusive", "miscounted", "why_stale"]
 
 POOL_MODES = ("passthrough", "hostdev", "private", "vepa", "bridge")
 VLAN_MODES = ("passthrough", "hostdev")
@@ -41,6 +44,25 @@ def expected_members(pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> 
     return [
         vf[by] for pf in pfs if pf["name"] == pool["pf"] for position, vf in enumerate(pf["vfs"]) if vf["index"] == position and vf[by] is not None
     ]
+
+
+def fit(mode: str, members: list[str] | None, pfs: list[dict[str, Any]] | None) -> Callable[[dict[str, Any]], dict[str, Any] | None]:
+    """How a pool of ``members`` takes a lease: the very same where it has the member in the same mode, None where it lacks the VF.
+
+    Else it takes the lease under the name that the VF has here, be that its interface or its PCI address: a guest goes on
+    holding what it holds, and nobody else must be given that. Where the members are not known (None), every lease stays the same.
+    """
+    other = {vf[one]: vf[two] for pf in pfs or [] for vf in pf["vfs"] for one, two in (("name", "pci_address"), ("pci_address", "name"))}
+    there = frozenset(members or ())
+
+    def take(lease: dict[str, Any]) -> dict[str, Any] | None:
+        held = member_of(lease)
+        if members is None or (held in there and lease["plug"]["mode"] == mode):
+            return lease
+        here = held if held in there else other.get(held)
+        return under(lease, mode, here) if held is not None and here in there else None
+
+    return take
 
 
 def compare(expected: list[str] | None, live: list[str]) -> tuple[list[str] | None, list[str] | None]:

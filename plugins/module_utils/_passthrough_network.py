@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, daemon_key, is_local, network_key, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, daemon_key, network_key, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import definition
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, check_addresses, host_pfs, pfs_to_choose_from, pool_of_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, add_altnames_for, check_addresses, host_pfs, pool_of_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_plan import NetworkPlanner
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, network_text, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network, report
@@ -35,20 +35,15 @@ def bring_to_state(options: dict[str, Any], check: bool, run: Run, warn: Callabl
     """The module's result. In check mode it is the same, but nothing is written."""
     uri = options["uri"]
     if options["state"] == "rendered":
-        return {"changed": False, "xml": network_text(definition(options, _judge(options, _pfs(uri), False, run, warn)[0]))}
+        return {"changed": False, "xml": network_text(definition(options, _judge(options, host_pfs(uri), False, run, warn)[0]))}
     # One lock for all networks of a daemon: that none of them hands out a VF of this one holds only while none of them changes.
     with locked("libvirt", daemon_key(uri), check=check):
         # Before libvirt is asked, so that a mistake is told even where no daemon runs; under the lock, because a run that waits may wait for new VFs.
-        pfs = _pfs(uri)
+        pfs = host_pfs(uri)
         pool, final = _judge(options, pfs, check, run, warn)
         with connection(uri) as connected:
             this_run = _Run(connected, options, Journal(network_key(options["name"], uri)), check, warn)
             return this_run.foretell_no_more(pfs) if pool is None else this_run.converge(pool, pfs if final else None)
-
-
-def _pfs(uri: str) -> list[dict[str, Any]] | None:
-    """The PFs of the daemon's host, if that is this one: nothing here tells of another."""
-    return host_pfs(Sysfs()) if is_local(uri) else None
 
 
 def _judge(
@@ -139,7 +134,8 @@ def _pool(options: dict[str, Any], pfs: list[dict[str, Any]] | None, run: Run) -
     if pfs is None:
         _check_remote(options)
     elif options["pf"] is not None:
-        return pool_of_pf(options, pfs_to_choose_from(options["pf"], pfs, run, sysfs), sysfs)
+        add_altnames_for(options["pf"], pfs, run)
+        return pool_of_pf(options, pfs, sysfs)
     elif options["addresses"]:
         check_addresses([normal_pci_address(address) for address in options["addresses"]], pfs, sysfs)
     elif options["xml"] is not None:
@@ -161,7 +157,8 @@ def _check_document_pf(pool: dict[str, Any], pfs: list[dict[str, Any]], run: Run
     pf = pool["pf"]
     if pf is None or members_of(pool):
         return
-    found, warnings = pool_of_pf({"pf": pf, "vfs": None, "mode": pool["mode"]}, pfs_to_choose_from(pf, pfs, run, sysfs), sysfs)
+    add_altnames_for(pf, pfs, run)
+    found, warnings = pool_of_pf({"pf": pf, "vfs": None, "mode": pool["mode"]}, pfs, sysfs)
     if found != {"pf": pf}:
         said = warnings[0] if warnings else f"libvirt knows the PF {pf} only as {found['pf']}."
         raise SriovError(f"The xml names the PF {pf}, from which libvirt cannot make the pool: {said} List its VFs, or use the option pf.")
@@ -169,7 +166,7 @@ def _check_document_pf(pool: dict[str, Any], pfs: list[dict[str, Any]], run: Run
 
 def describe_networks(uri: str, names: list[str] | None, inactive: bool) -> list[dict[str, Any]]:
     """The result of passthrough_network_info."""
-    pfs = _pfs(uri)
+    pfs = host_pfs(uri)
     with connection(uri, readonly=True) as connected:
         networks = [read_network(network) for network in _choose(connected, names)]
     return [report(network, pfs, inactive) for network in sorted(networks, key=lambda network: network["name"])]

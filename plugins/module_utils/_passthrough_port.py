@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import describe_lease, holders, member_of, read_leases
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import describe_lease, holders, member_of, plug_element, read_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, daemon_key, error_code, libvirt, network_key, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import host_pfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, is_exclusive
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, parse_network, parse_xml, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network
@@ -57,7 +58,7 @@ class _Port:
 
     def converge(self) -> dict[str, Any]:
         network = self._network()
-        recovery = plan_recovery(self.connected, self.name, read_network(network), self.journal, None)
+        recovery = plan_recovery(self.connected, self.name, read_network(network), self.journal, host_pfs(self.options["uri"]))
         if not self.check:
             recovery.plan.apply()
             close_record(self.connected, self.name, self.journal)
@@ -189,7 +190,7 @@ class _Port:
         if options["vlan"] is not None:
             new(new(port, "vlan"), "tag", id=str(options["vlan"]))
         if member is not None:
-            port.append(_plug_element(mode, member))
+            port.append(plug_element(mode, member))
         return port
 
     def _compare(self, found: dict[str, Any]) -> None:
@@ -219,16 +220,6 @@ class _Port:
 
 def _plug_type(mode: str) -> str:
     return "hostdev-pci" if mode == "hostdev" else "direct"
-
-
-def _plug_element(mode: str, member: str) -> Element:
-    if mode != "hostdev":
-        return etree().Element("plug", type="direct", dev=member, mode=mode)
-    plug = etree().Element("plug", type="hostdev-pci")
-    domain, bus, rest = member.split(":")
-    slot, function = rest.split(".")
-    etree().SubElement(plug, "address", domain=f"0x{domain}", bus=f"0x{bus}", slot=f"0x{slot}", function=f"0x{function}")
-    return plug
 
 
 def _mac(port: str) -> str:

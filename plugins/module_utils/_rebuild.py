@@ -29,25 +29,25 @@ def rebuild(
     network: Any,
     journal: Journal,
     known: list[dict[str, Any]],
-    loses: Callable[[dict[str, Any]], bool],
+    take: Callable[[dict[str, Any]], dict[str, Any] | None],
     force: bool,
     forgotten: list[dict[str, Any]],
 ) -> None:
     """Stop and start ``network`` so that its live pool is what its definition gives now.
 
-    ``known`` are the leases that were read when this was planned. ``loses`` tells whether the new pool takes its member
-    from a lease. Without ``force``, one such lease stops the rebuild before it begins, even if its guest started only a
-    moment ago. ``forgotten`` are leases that the ledger lacks, of members that the new pool has.
+    ``known`` are the leases that were read when this was planned. ``take`` tells how the new pool takes a lease, as ``fit`` gives it.
+    Without ``force``, one that does not stay the same stops the rebuild before it begins, even if its guest started only a moment ago.
+    ``forgotten`` are leases that the ledger lacks, as the new pool takes them.
     """
     name = network.name()
     with said_by_libvirt(f"rebuild the network {name}"):
         while True:
             leases = known = read_leases(network, known)
             there = {lease["port"] for lease in leases}
-            lost = [lease for lease in leases if loses(lease)]
+            lost = [lease for lease in leases if take(lease) is not lease]
             if lost and not force:
                 raise SriovError(f"Guests hold VFs that the network {name} is to lose ({holders(lost)}): stop them first.")
-            kept = [lease for lease in leases if lease not in lost] + [lease for lease in forgotten if lease["port"] not in there]
+            kept = [taken for taken in map(take, leases) if taken is not None] + [lease for lease in forgotten if lease["port"] not in there]
             kept = _in_pool_order(kept, network)
             journal.write(network.UUIDString(), network.XMLDesc(0), [lease["xml"] for lease in kept])
             # Reading and writing take their time: a guest may have started or stopped meanwhile.

@@ -12,10 +12,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import Claim, domain_claims
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, leases_within, member_of, parse_port, put_back
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, parse_port, put_back
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_DOMAIN, NO_NETWORK, NO_SUPPORT, error_code, is_local, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, fit
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import (
     Element,
     members_of,
@@ -31,6 +31,8 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import interrupted, restore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 
 # Where the system's QEMU driver keeps the state of its running guests.
@@ -58,8 +60,9 @@ def plan_recovery(connected: Any, name: str, current: dict[str, Any] | None, jou
     unfinished = current is not None and record is not None and record["uuid"] == current["uuid"]
     if current is None or not (current["active"] or unfinished):
         return Recovery(plan, [], forgotten)
-    fitting = leases_within(forgotten, _members(current, pfs))
-    rest = [lease for lease in forgotten if lease not in fitting]
+    take = _fit(current, pfs)
+    fitting = [taken for taken in map(take, forgotten) if taken is not None]
+    rest = [lease for lease in forgotten if take(lease) is None]
     if unfinished and record is not None:
         leases = [lease for lease in interrupted(record, current) if guest_runs(connected, lease) is not False]
         known = {lease["port"] for lease in leases}
@@ -73,11 +76,10 @@ def plan_recovery(connected: Any, name: str, current: dict[str, Any] | None, jou
     return Recovery(plan, fitting, rest)
 
 
-def _members(current: dict[str, Any], pfs: list[dict[str, Any]] | None) -> list[str] | None:
-    """What the network has while it runs, or will have when it is started."""
-    if current["active"]:
-        return members_of(pool_of(parse_network(current["xml"])))
-    return expected_members(pool_of(parse_network(current["xml_inactive"])), pfs)
+def _fit(current: dict[str, Any], pfs: list[dict[str, Any]] | None) -> Callable[[dict[str, Any]], dict[str, Any] | None]:
+    """How the network takes a lease while it runs, or will when it is started."""
+    pool = pool_of(parse_network(current["xml" if current["active"] else "xml_inactive"]))
+    return fit(pool["mode"], members_of(pool) if current["active"] else expected_members(pool, pfs), pfs)
 
 
 def as_recovered(current: dict[str, Any], restored: list[dict[str, Any]], pfs: list[dict[str, Any]] | None) -> dict[str, Any]:

@@ -87,6 +87,18 @@ class Sequence(RuleBasedStateMachine):
             assert not self.running
             self.cut = self.reloaded = False
 
+    @rule()
+    def change_the_mode_by_force(self) -> None:
+        """Guests go on holding what they hold, and libvirt's ledger has it by its other name."""
+        before, self.mode = self.mode, "hostdev" if self.mode == "passthrough" else "passthrough"
+        if not self.run({"on_in_use": "force"}):
+            self.mode = before
+            return
+        vfs = [self.pf.vf(index) for index in self.present]
+        other = {vf.name: vf.address for vf in vfs} | {vf.address: vf.name for vf in vfs}
+        for lease in self.running.values():
+            lease["member"] = other[lease["member"]]
+
     @rule(options=DECLARED, at=st.integers(0, 60), answered=st.booleans(), daemon=st.booleans())
     def declare_and_be_cut_short(self, options: dict[str, Any], at: int, answered: bool, daemon: bool) -> None:
         fall = (lambda _pid: self.host.kill_libvirtd()) if daemon else None

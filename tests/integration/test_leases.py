@@ -105,7 +105,6 @@ def test_a_part_of_a_pf_grows_and_shrinks_with_its_leases(host: Host, card):
     [
         {"state": "absent"},
         {"pf": "enp1s0", "active": False},
-        {"pf": "enp1s0", "mode": "hostdev"},
         {"pf": "enp9s0"},
         {"interfaces": ["enp1s0v1", "enp1s0v2"]},
     ],
@@ -128,6 +127,25 @@ def test_force_takes_only_what_the_new_pool_lacks(host: Host, card):
     host.port_create("n", "web1", mac="52:54:00:00:00:01")
     host.module("passthrough_network", name="n", interfaces=["enp1s0v3", "enp1s0v1"], on_in_use="force")
     assert held(host) == ["enp1s0v1"]
+
+
+@pytest.mark.parametrize(("mode", "name"), [("hostdev", "0000:01:10.0"), ("private", "enp1s0v0")])
+def test_a_forced_change_of_mode_keeps_from_newcomers_what_a_guest_holds(host: Host, card, mode, name):
+    host.module("passthrough_network", name="n", pf="enp1s0")
+    lease = host.port_create("n", "web1")
+    changed = {"name": "n", "pf": "enp1s0", "mode": mode}
+    assert "web1 holds enp1s0v0" in host.refusal("passthrough_network", **changed)
+    foretold = host.module("passthrough_network", **changed, on_in_use="force", check=True)
+    forced = host.module("passthrough_network", **changed, on_in_use="force")
+    assert forced["actions"] == foretold["actions"]
+    assert f"what guests hold by another name or mode (web1 holds {name})" in forced["actions"][-1]
+    assert host.ports("n") == [{**lease, "member": name}]
+    assert host.port_create("n", "web2", mac="52:54:00:00:00:02")["member"] in {"0000:01:10.2", "enp1s0v1"}
+    assert not host.module("passthrough_network", **changed)["changed"]
+    host.module("passthrough_network", name="n", pf="enp1s0", on_in_use="force")
+    assert held(host) == ["enp1s0v0", "enp1s0v1"]
+    host.port_delete("n", lease)
+    assert host.port_create("n", "web3", mac="52:54:00:00:00:03")["member"] == "enp1s0v0"
 
 
 def test_a_client_that_comes_in_the_middle_of_a_rebuild_is_waited_for(host: Host, card):
@@ -337,7 +355,7 @@ def test_two_runs_at_once_never_make_two_networks_of_the_same_vfs(host: Host, ca
             assert wait(runs, 1).done == set()
         finally:
             other.communicate()
-    refused = [run.result()["msg"] for run in runs if run.result().get("failed")]
+    refused = [result["msg"] for result in (run.result() or {} for run in runs) if result.get("failed")]
     assert len(refused) == 1
     made = host.virsh("net-list --all --name")
     assert made in {"first", "second"}
