@@ -8,12 +8,15 @@ They are missing after a rebuild that was cut short, and after someone stopped a
 
 from __future__ import annotations
 
+import contextlib
+import glob
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import Claim, domain_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, parse_port, put_back
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_DOMAIN, NO_NETWORK, NO_SUPPORT, error_code, is_local, libvirt, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_DOMAIN, NO_NETWORK, connection, error_code, is_local, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, fit
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import (
@@ -31,7 +34,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import interrupted, restore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 
@@ -127,20 +130,35 @@ def guest_claims(connected: Any) -> list[Claim]:
     return [claim for document in documents for claim in domain_claims(document, active=True).claims]
 
 
-def _running_guests(connected: Any) -> list[Element]:
-    try:
-        domains = connected.listAllDomains(libvirt().VIR_CONNECT_LIST_DOMAINS_ACTIVE)
-    except libvirt().libvirtError as error:
-        if error_code(error) == NO_SUPPORT:
-            return []  # a daemon of networks alone
-        raise
-    documents = []
-    for domain in domains:
+@contextlib.contextmanager
+def _daemon_of_guests(connected: Any) -> Iterator[Any | None]:
+    """The connection that tells which guests run: a daemon of networks alone knows of none, so QEMU's on the same host is asked.
+
+    None where no guest can run. Raises SriovError where guests may run and nobody tells of them.
+    """
+    uri = connected.getURI()
+    if not uri.startswith("network"):
+        yield connected
+        return
+    with contextlib.ExitStack() as stack:
         try:
-            documents.append(parse_xml(domain.XMLDesc(0)))
-        except libvirt().libvirtError as error:
-            if error_code(error) != NO_DOMAIN:  # a guest that stopped since the list was made
-                raise
+            daemon = stack.enter_context(connection("qemu" + uri[len("network") :], readonly=True))
+        except SriovError as error:
+            if not is_local(uri) or glob.glob(f"{_STATE}/*.xml"):
+                raise SriovError(f"{uri} does not know what guests hold, and who does cannot be asked. {error}") from error
+            daemon = None
+        yield daemon
+
+
+def _running_guests(connected: Any) -> list[Element]:
+    documents = []
+    with _daemon_of_guests(connected) as daemon:
+        for domain in daemon.listAllDomains(libvirt().VIR_CONNECT_LIST_DOMAINS_ACTIVE) if daemon else []:
+            try:
+                documents.append(parse_xml(domain.XMLDesc(0)))
+            except libvirt().libvirtError as error:
+                if error_code(error) != NO_DOMAIN:  # a guest that stopped since the list was made
+                    raise
     return documents
 
 
@@ -160,11 +178,14 @@ def _leases_of_guest(domain: Element, network: str, local: bool) -> list[dict[st
 
 def _private_state(guest: str) -> Element:
     """What libvirt keeps for itself of a running guest. It alone tells the lease of a PCI device: the live XML has lost it."""
+    path = f"{_STATE}/{guest}.xml"
     try:
-        with open(f"{_STATE}/{guest}.xml", encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             return parse_xml(file.read())
-    except OSError:
+    except FileNotFoundError:  # a guest that stopped since the list was made
         return new_element("domstatus")
+    except (OSError, etree().XMLSyntaxError) as error:
+        raise SriovError(f"Whose VFs the guest {guest} holds is not known, for {path} cannot be read ({error}): run as root, with become.") from error
 
 
 def _hostdev_leases(domain: Element, private: Element, network: str) -> list[dict[str, Any]]:
@@ -189,9 +210,10 @@ def _port_text(domain: Element, port: str, mac: str, plug: Element) -> str:
 
 def guest_runs(connected: Any, lease: dict[str, Any]) -> bool | None:
     """Whether the owner of a lease is a guest that runs. None for an owner that libvirt does not know: of that nothing can be said."""
-    try:
-        return bool(connected.lookupByUUIDString(lease["owner_uuid"]).isActive())
-    except libvirt().libvirtError as error:
-        if error_code(error) in (NO_DOMAIN, NO_SUPPORT):
-            return None
-        raise
+    with _daemon_of_guests(connected) as daemon:
+        try:
+            return None if daemon is None else bool(daemon.lookupByUUIDString(lease["owner_uuid"]).isActive())
+        except libvirt().libvirtError as error:
+            if error_code(error) != NO_DOMAIN:
+                raise
+    return None

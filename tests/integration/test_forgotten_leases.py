@@ -136,3 +136,36 @@ def test_check_mode_of_a_port_counts_what_would_be_put_back(host: Host, warm: Wa
     for check in (True, False):
         refusal = warm.attempt("passthrough_port", **port, _ansible_check_mode=check)
         assert refusal and "has no free member, for web1 holds enp1s0v0" in refusal["msg"]
+
+
+def test_a_daemon_of_networks_alone_is_not_taken_for_a_host_without_guests(host: Host, warm: Warm):
+    leases = start(host, warm, "web1")
+    host.virsh("net-destroy n")
+    host.virsh("net-start n")
+    warm.module("passthrough_network", **NETWORK, uri="network:///system")
+    assert host.ports("n") == leases
+
+
+def test_a_guest_whose_own_record_cannot_be_read_is_not_taken_for_one_without_leases(host: Host, warm: Warm):
+    warm.module("passthrough_network", **NETWORK, mode="hostdev")
+    lease = host.port_create("n", "web1")
+    address = "<address type='pci' domain='0x0000' bus='0x01' slot='0x10' function='0x0'/>"
+    warm.guests.append(
+        f"<domain><name>web1</name><uuid>{lease['owner_uuid']}</uuid><devices><interface type='hostdev'><mac address='{lease['mac']}'/>"
+        f"<source>{address}</source></interface></devices></domain>"
+    )
+    state = host.root / "run/libvirt/qemu/web1.xml"
+    state.write_text(
+        f"<domstatus><domain><devices><interface type='network'><mac address='{lease['mac']}'/><source network='n' portid='{lease['port']}'/>"
+        f"<actual type='hostdev'><source>{address}</source></actual></interface></devices></domain></domstatus>"
+    )
+    host.virsh("net-destroy n")
+    host.virsh("net-start n")
+    whole = state.read_text()
+    state.write_text(whole[:-20])
+    refusal = warm.attempt("passthrough_network", **NETWORK, mode="hostdev")
+    assert refusal and "Whose VFs the guest web1 holds is not known, for /run/libvirt/qemu/web1.xml cannot be read" in refusal["msg"]
+    state.write_text(whole)
+    warm.module("passthrough_network", **NETWORK, mode="hostdev")
+    assert host.ports("n") == [lease]
+    state.unlink()

@@ -99,7 +99,9 @@ def _module(name: str, asked: dict[str, Any]) -> None:
     from ansible.module_utils import basic
 
     if asked["guests"]:
-        libvirt.virConnect.listAllDomains = lambda _connection, _flags: [_Guest(document) for document in asked["guests"]]
+        real = libvirt.virConnect.listAllDomains
+        guests = [_Guest(document) for document in asked["guests"]]
+        libvirt.virConnect.listAllDomains = lambda daemon, flags: real(daemon, flags) if daemon.getURI().startswith("network") else guests
     basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": asked["arguments"]}).encode()
     basic._ANSIBLE_PROFILE = "legacy"
     importlib.import_module(f"ansible_collections.vfpool.sriov.plugins.modules.{name}").main()
