@@ -62,6 +62,7 @@ def pool_of_pf(options: dict[str, Any], pfs: list[dict[str, Any]], sysfs: Sysfs)
     said = describe_pf(pf)
     _check_pf(pf, mode, options["vfs"], sysfs)
     chosen = _chosen(pf, options["vfs"])
+    unsettled = _unsettled(pf, chosen, options["vfs"], mode, sysfs)
     away = [vf for vf in chosen if _is_elsewhere(vf, sysfs)]
     by = "pci_address" if mode == "hostdev" else "name"
     nameless = [vf for vf in chosen if vf[by] is None and vf not in away]
@@ -89,8 +90,8 @@ def pool_of_pf(options: dict[str, Any], pfs: list[dict[str, Any]], sysfs: Sysfs)
     elif _is_virtio(pf, sysfs):
         warnings.append(f"libvirt cannot find the VFs of the virtio PF {said}: the pool lists them.")
     else:
-        return {"pf": pf["name"]}, []
-    return {"addresses" if mode == "hostdev" else "interfaces": members}, warnings
+        return {"pf": pf["name"]}, unsettled
+    return {"addresses" if mode == "hostdev" else "interfaces": members}, warnings + unsettled
 
 
 def check_addresses(addresses: list[str], pfs: list[dict[str, Any]], sysfs: Sysfs) -> None:
@@ -103,6 +104,8 @@ def check_addresses(addresses: list[str], pfs: list[dict[str, Any]], sysfs: Sysf
 
 def _check_pf(pf: dict[str, Any], mode: str, vfs: str | None, sysfs: Sysfs) -> None:
     said = describe_pf(pf)
+    if pf["name"] is None and interfaces_of(pf["pci_address"], sysfs):
+        raise SriovError(f"udev has not finished with the interface of PF {said}, and may rename it: run this again in a moment.")
     if pf["name"] is None:
         raise SriovError(f"The PF {said} has no network interface, and libvirt finds a PF by its interface alone: list its VFs with addresses or interfaces.")
     if not pf["vfs"]:
@@ -119,6 +122,17 @@ def _chosen(pf: dict[str, Any], vfs: str | None) -> list[dict[str, Any]]:
         if vfs is not None and parse_ranges(vfs)[-1] < (pf["total_vfs"] or 0):
             raise NotYet(str(error), None) from error
         raise
+
+
+def _unsettled(pf: dict[str, Any], chosen: list[dict[str, Any]], vfs: str | None, mode: str, sysfs: Sysfs) -> list[str]:
+    """What to warn of while VFs are being made or destroyed. Raises SriovError for a VF that would drop out of the pool because udev is at work on it."""
+    named = [vf for vf in chosen if mode != "hostdev" and vf["name"] is None and vf["pci_address"] and interfaces_of(vf["pci_address"], sysfs)]
+    if named:
+        raise SriovError(f"udev has not finished with the interface of {_name(named)} of PF {describe_pf(pf)}, and may rename it: run this again in a moment.")
+    if vfs is None and pf["num_vfs"] is not None and pf["num_vfs"] != len(chosen):
+        counts = f"{pf['num_vfs']} VFs by its count and {len(chosen)} to be found"
+        return [f"The PF {describe_pf(pf)} has {counts}: if they are just being made, run this again when all are there."]
+    return []
 
 
 def _refuse_virtio(said: str) -> None:
