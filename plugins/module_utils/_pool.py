@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
@@ -12,6 +13,9 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf, select_pf
 
 __all__ = ["interface_pool", "pool_vfs"]
+
+# A part of `incomplete`: some VFs, and which of their keys is not known (all of them where none is named).
+_OF_VFS = re.compile(r"vfs\[(.+)\](?:\.(.+))?")
 
 
 def pool_vfs(pf: dict[str, Any], vfs: str | None = None) -> list[dict[str, Any]]:
@@ -38,10 +42,12 @@ def interface_pool(
     ``sriov`` is the facts (then ``pf`` selects, unless there is only one PF) or one PF of them; ``by`` is ``name`` or ``pci_address``;
     ``unused`` leaves out each VF that something holds; ``nameless`` says what becomes of a VF without an interface.
 
-    Raises SriovError when the PF or an index does not exist, and when ``unused`` is asked where use is not known.
+    Raises SriovError when the PF or an index does not exist, when the facts do not know all of what is asked for, and when ``unused`` is asked
+    where use is not known.
     """
     chosen = _choose(sriov, pf)
     members = pool_vfs(chosen, vfs)
+    _refuse_partial(sriov.get("incomplete", []), chosen, {vf["index"] for vf in members}, vfs is None, by)
     if unused:
         members = _unused(members, chosen)
     without = [vf["index"] for vf in members if vf[by] is None]
@@ -62,6 +68,18 @@ def _choose(sriov: dict[str, Any], pf: str | None) -> dict[str, Any]:
         return sriov["pfs"][0]
     there = ", ".join(map(describe_pf, sriov["pfs"])) or "none"
     raise SriovError(f"The facts hold {len(sriov['pfs'])} PFs ({there}): say which one with pf.")
+
+
+def _refuse_partial(incomplete: list[dict[str, Any]], pf: dict[str, Any], members: set[int], whole: bool, by: str) -> None:
+    """Half the truth would make a pool of fewer VFs than there are, without a word."""
+    for entry in incomplete:
+        if entry["pf"] not in (pf["pci_address"], None):
+            continue
+        match = _OF_VFS.fullmatch(entry["part"])
+        if match and match[2] in (None, by) and members.intersection(parse_ranges(match[1])):
+            raise SriovError(f"Not known is {entry['part']} of {describe_pf(pf)} ({entry['reason']}): gather the facts again.")
+        if (entry["part"] == "vfs" and whole) or (entry["part"] == by and entry["pf"] is None):
+            raise SriovError(f"The facts may lack VFs of {describe_pf(pf)} ({entry['reason']}): gather them again.")
 
 
 def _unused(members: list[dict[str, Any]], pf: dict[str, Any]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -127,3 +128,28 @@ def test_only_the_vfs_asked_for_need_be_known(two_cards: Tree) -> None:
     for vf, users in zip(sriov["pfs"][1]["vfs"], ([], [held], [], None)):
         vf["used_by"] = users
     assert interface_pool(sriov, "enp2s0", "0-2", unused=True) == ["enp2s0v0", "enp2s0v2"]
+
+
+def test_facts_that_lack_vfs_make_no_pool_of_the_rest(two_cards: Tree) -> None:
+    card(two_cards, "0001:02:00.0").remove_vf(2)
+    sriov = facts(two_cards)
+    with pytest.raises(AnsibleFilterError, match=r"may lack VFs of enp2s0 .*sriov_numvfs is 4, but there are 3 links.*gather them again"):
+        interface_pool(sriov, "enp2s0")
+    assert interface_pool(sriov, "enp2s0", "0-1") == ["enp2s0v0", "enp2s0v1"]
+
+
+def test_a_vf_that_udev_has_not_named_yet_is_missed_only_where_names_are_wanted(two_cards: Tree, tmp_path: Path) -> None:
+    card(two_cards, "0001:02:00.0").vf(1).renamed("eth0")
+    udev = tmp_path / "udev"
+    udev.mkdir()
+    (udev / "control").touch()
+    sriov = gather(None, subsets(["min"]), no_ip, Sysfs(str(two_cards.root), str(udev)))
+    with pytest.raises(AnsibleFilterError, match=r"Not known is vfs\[1\].name of enp2s0 .*udev has not finished"):
+        interface_pool(sriov, "enp2s0")
+    assert interface_pool(sriov, "enp2s0", "0,2") == ["enp2s0v0", "enp2s0v2"]
+    assert len(interface_pool(sriov, "enp2s0", by="pci_address")) == 4
+
+
+def test_what_another_pf_lacks_is_no_matter(two_cards: Tree) -> None:
+    card(two_cards, "0001:02:00.0").remove_vf(2)
+    assert len(interface_pool(facts(two_cards), "enp1s0")) == 16
