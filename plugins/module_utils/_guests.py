@@ -106,7 +106,7 @@ def domain_claims(xml: str, active: bool) -> Guests:
     guests = Guests([], set())
     for element in (*domain.iterfind("devices/interface"), *domain.iterfind("devices/hostdev")):
         source, target = element.find("source"), element.find("target")
-        device = _device(source) if element.get("type") in ("direct", "hostdev", "pci") else None
+        device = _device(source) if element.get("type") in ("direct", "hostdev", "pci", "vdpa") else None
         if source is not None and device is not None:
             guests.claims.append(Claim(device, holder("libvirt_domain", name, uuid, source.get("network"), active)))
             if target is not None and target.get("dev"):

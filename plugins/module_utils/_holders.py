@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._device_files import device_files
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import Claim, ask_libvirt, holder
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links
@@ -37,6 +38,7 @@ def add_holders(pfs: list[dict[str, Any]], links: Links | None, sysfs: Sysfs, in
         return
     search = _Search(vfs)
     search.look_at_links(links)  # first: it knows the VFs' other names
+    search.look_at_device_files(sysfs)  # and the files that guests name
     search.look_at_guests()
     search.look_at_processes()
     search.look_at_namespaces(links)
@@ -72,6 +74,18 @@ class _Search:
             if known is not None:
                 self.by_device.update(dict.fromkeys([name, *link.get("altnames", ())], known))
         self._claim(link_claims(links.by_name.values()))
+
+    def look_at_device_files(self, sysfs: Sysfs) -> None:
+        try:
+            files = device_files(sysfs)
+        except OSError as error:
+            for vf in self.vfs:
+                vf.doubts.append(f"the device files of RDMA and vDPA are not known: {error.strerror}")
+            return
+        for vf in self.vfs:
+            own = files.get(vf.facts["pci_address"], [])
+            vf.device_files += own
+            self.by_device.update(dict.fromkeys(own, vf))
 
     def look_at_guests(self) -> None:
         guests = ask_libvirt()

@@ -335,7 +335,7 @@ ansible_facts:
                         - V(libvirt_domain) for a guest whose definition names the VF outright.
                         - V(macvtap) for a macvtap, macvlan or ipvlan device on the VF's interface that is no guest's of libvirt, such as a
                           container's.
-                        - V(vfio) for a process that has the VF open through VFIO or UIO and is no guest of libvirt.
+                        - V(vfio) for a process that has the VF open through VFIO, UIO, vDPA or RDMA's verbs and is no guest of libvirt.
                         - V(netns) for another network namespace that the VF's interface was moved to, or that has another device on it, such
                           as a VLAN. Namespaces are looked into that a process is in, or that C(ip netns) lists.
                         - V(host) for the host itself, by a bridge, a bond, another device on the VF's interface, or an address of its own.

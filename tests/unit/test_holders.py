@@ -5,9 +5,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _namespaces
+from ansible_collections.vfpool.sriov.plugins.module_utils._device_files import device_files
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT, domain_claims, holder, port_claims
-from ansible_collections.vfpool.sriov.plugins.module_utils._holders import link_claims, without_repetition
+from ansible_collections.vfpool.sriov.plugins.module_utils._holders import add_holders, link_claims, without_repetition
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder, without_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf import read_pfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
+from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
+from ansible_collections.vfpool.sriov.tests.unit.test_libvirt_rpc import daemon, reply, text
 
 DOMAIN = """
 <domain type='qemu' id='1'>
@@ -108,3 +117,37 @@ def test_the_macvtap_of_a_guest_is_told_where_libvirt_names_the_vf_otherwise() -
 def test_the_macvtap_of_a_guest_is_not_told_beside_the_guest() -> None:
     port = holder("libvirt_port", "web1", UUID, "n")
     assert without_repetition([holder("macvtap", "macvtap0"), port], {"macvtap0"}) == [port]
+
+
+def test_verbs_and_vdpa_are_found_by_the_function_that_they_stand_on(tree: Tree) -> None:
+    pf = tree.pf("enp1s0", "0000:01:00.0", vfs=2)
+    vf = pf.vf(1)
+    (vf.folder / "infiniband_verbs/uverbs3").mkdir(parents=True)
+    (vf.folder / "vdpa7/vhost-vdpa-0").mkdir(parents=True)
+    verbs, vdpa = tree.root / "class/infiniband_verbs", tree.root / "bus/vdpa/devices"
+    for folder in (verbs, vdpa, tree.root / "devices/virtual/vdpa/simulated"):
+        folder.mkdir(parents=True)
+    (verbs / "abi_version").write_text("6\n")
+    (verbs / "uverbs3").symlink_to(f"../../bus/pci/devices/{vf.address}/infiniband_verbs/uverbs3")
+    (vdpa / "vdpa7").symlink_to(f"../../../bus/pci/devices/{vf.address}/vdpa7")
+    (vdpa / "simulated").symlink_to("../../../devices/virtual/vdpa/simulated")
+    assert device_files(Sysfs(str(tree.root))) == {vf.address: ["/dev/infiniband/uverbs3", "/dev/vhost-vdpa-0"]}
+
+
+def test_a_host_without_verbs_and_vdpa_has_none(tree: Tree) -> None:
+    assert device_files(Sysfs(str(tree.root))) == {}
+
+
+def test_a_guest_holds_the_vf_that_its_vdpa_device_stands_on(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    pf = tree.pf("enp1s0", "0000:01:00.0", vfs=2)
+    (pf.vf(1).folder / "vdpa7/vhost-vdpa-0").mkdir(parents=True)
+    (tree.root / "bus/vdpa/devices").mkdir(parents=True)
+    (tree.root / "bus/vdpa/devices/vdpa7").symlink_to(f"../../../bus/pci/devices/{pf.vf(1).address}/vdpa7")
+    guest = "<domain><name>db1</name><uuid>u</uuid><devices><interface type='vdpa'><source dev='/dev/vhost-vdpa-0'/></interface></devices></domain>"
+    sysfs, incomplete = Sysfs(str(tree.root)), Incomplete()
+    pfs = read_pfs(sysfs, incomplete)
+    with daemon(lambda procedure, serial: reply(procedure, serial, text(guest) if procedure == 14 else None)) as sockets:
+        monkeypatch.setattr(_guests, "_SOCKETS", sockets)
+        monkeypatch.setattr(_namespaces, "_PROC", sockets)
+        add_holders(pfs, Links({}, with_vfs=True), sysfs, incomplete)
+    assert [vf["used_by"] for vf in pfs[0]["vfs"]] == [[], [holder("libvirt_domain", "db1", "u")]]
