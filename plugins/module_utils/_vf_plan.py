@@ -61,19 +61,25 @@ def drivers_to_keep(pf: dict[str, Any], count: int) -> dict[int, str]:
 
 
 def leave_to_guests(pf: dict[str, Any], wanted: dict[int, dict[str, Any]]) -> tuple[dict[int, dict[str, Any]], list[str]]:
-    """``wanted`` without what libvirt has set otherwise for a guest that has the VF now, and a sentence about each of these."""
+    """``wanted`` without what libvirt has set otherwise for a guest that has the VF now, or may have it, and a sentence about each of these."""
     chosen, left = dict(wanted), []
     for vf in pf["vfs"]:
-        index, config = vf["index"], vf["config"] or {}
-        guest = next((holder for holder in vf["used_by"] or () if holder["kind"] in ("libvirt_port", "libvirt_domain") and holder["active"]), None)
-        waiting = {name: value for name, value in wanted.get(index, {}).items() if guest and name in _OF_GUESTS and config.get(name) != value}
-        if guest and waiting:
+        index, config, reason = vf["index"], vf["config"] or {}, _why_left(vf)
+        waiting = {name: value for name, value in wanted.get(index, {}).items() if name in _OF_GUESTS and config.get(name) != value}
+        if reason and waiting:
             chosen[index] = {name: value for name, value in wanted[index].items() if name not in waiting}
             left.append(
-                f"VF {index} of {describe_pf(pf)} goes on with {describe({name: config.get(name) for name in waiting})} for {describe_holder(guest)}: "
-                f"run this again when that has ended, to get {describe(waiting)}."
+                f"VF {index} of {describe_pf(pf)} goes on with {describe({name: config.get(name) for name in waiting})} {reason}, to get {describe(waiting)}."
             )
     return chosen, left
+
+
+def _why_left(vf: dict[str, Any]) -> str:
+    """Why a VF keeps what libvirt may have set for a guest, and what to do; empty where no guest has it."""
+    if vf["used_by"] is None:
+        return "because it is not known whether a guest has it: run this again when that is known"
+    guests = [describe_holder(holder) for holder in vf["used_by"] if holder["kind"] in ("libvirt_port", "libvirt_domain") and holder["active"]]
+    return f"for {guests[0]}: run this again when that has ended" if guests else ""
 
 
 class VfPlan:

@@ -114,6 +114,19 @@ def test_a_guests_mac_and_vlan_stay_while_it_has_the_vf(kernel: RecordedKernel) 
     assert wish.after["vfs"][0] == {"vlan": 7, "trust": True}
 
 
+def test_a_mac_stays_where_it_is_not_known_whether_a_guest_has_the_vf(kernel: RecordedKernel) -> None:
+    kernel.link["vfinfo_list"] = [{"vf": 0, "address": "52:54:00:00:00:99", "trust": False}]
+    pf = kernel.read()
+    pf["vfs"][0]["used_by"] = None
+    wish = plan(kernel, pf, vfs=[{"index": "0", "mac": "52:54:00:00:00:01", "trust": True}])
+    assert wish.plan.actions == ["set trust on of VF 0 of enp1s0 (0000:01:00.0)"]
+    (warning,) = wish.warnings
+    assert warning == (
+        "VF 0 of enp1s0 (0000:01:00.0) goes on with mac 52:54:00:00:00:99 because it is not known whether a guest has it: "
+        "run this again when that is known, to get mac 52:54:00:00:00:01."
+    )
+
+
 def test_force_sets_a_guests_mac_and_one_that_does_not_run_keeps_none(kernel: RecordedKernel) -> None:
     kernel.link["vfinfo_list"] = [{"vf": 0, "address": "52:54:00:00:00:99", "vlan_list": [{"vlan": 7}]}]
     kernel.used_by[0] = [GUEST]
