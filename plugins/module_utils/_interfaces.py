@@ -8,9 +8,10 @@ Source: Documentation/ABI/testing/sysfs-class-net of the Linux kernel; virtio ke
 
 from __future__ import annotations
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
-__all__ = ["interfaces_of"]
+__all__ = ["function_of", "interfaces_of"]
 
 
 def interfaces_of(address: str, sysfs: Sysfs) -> list[str] | None:
@@ -24,3 +25,11 @@ def interfaces_of(address: str, sysfs: Sysfs) -> list[str] | None:
         deeper = (sysfs.names(f"{base}/{entry}/net") for entry in sysfs.names(base) or () if entry.startswith("virtio"))
         return next((names for names in deeper if names is not None), None)
     return names
+
+
+def function_of(interface: str, sysfs: Sysfs) -> str | None:
+    """The PCI address of the function that an interface of this network namespace stands on; None where it stands on none."""
+    parts = (sysfs.link(f"class/net/{interface}") or "").split("/")[:-2]
+    if parts and parts[-1].startswith("virtio"):
+        parts.pop()
+    return parts[-1] if parts and is_pci_address(parts[-1]) else None

@@ -22,7 +22,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incompl
 if TYPE_CHECKING:
     from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run
 
-__all__ = ["NotYet", "add_altnames_for", "check_addresses", "host_pfs", "pool_of_pf"]
+__all__ = ["NotYet", "add_altnames_for", "check_list", "host_pfs", "pool_of_pf"]
 
 _IFF_UP = 0x1  # linux/if.h
 
@@ -73,10 +73,7 @@ def pool_of_pf(options: dict[str, Any], pfs: list[dict[str, Any]], sysfs: Sysfs)
             "bind their network driver (drivers_autoprobe of vfpool.sriov.sriov_pf), or use mode hostdev."
         )
     if _is_down(pf["name"], sysfs):
-        raise NotYet(
-            f"The PF {said} is down, and no guest can start from its pool: bring it up with vfpool.sriov.sriov_pf, link=up.",
-            {"pf": pf["name"]} if options["vfs"] is None else {"addresses" if mode == "hostdev" else "interfaces": members},
-        )
+        raise NotYet(_down(pf), {"pf": pf["name"]} if options["vfs"] is None else {"addresses" if mode == "hostdev" else "interfaces": members})
     warnings = []
     if away:
         warnings.append(f"{_name(away)} of PF {said} is in another network namespace, so the pool lists the other VFs: give it back to make it a member.")
@@ -94,12 +91,20 @@ def pool_of_pf(options: dict[str, Any], pfs: list[dict[str, Any]], sysfs: Sysfs)
     return {"addresses" if mode == "hostdev" else "interfaces": members}, warnings + unsettled
 
 
-def check_addresses(addresses: list[str], pfs: list[dict[str, Any]], sysfs: Sysfs) -> None:
-    """Raises SriovError for a member of a hostdev pool with which libvirt starts no guest."""
-    wanted = set(addresses)
+def check_list(pool: dict[str, Any], pfs: list[dict[str, Any]], sysfs: Sysfs) -> None:
+    """Raises SriovError for a member of an explicit pool with which libvirt starts no guest, NotYet if an earlier task may bring it about."""
+    listed = {kind: pool[kind] for kind in ("interfaces", "addresses")}
+    for folder, names in (("class/net", pool["interfaces"]), ("bus/pci/devices", pool["addresses"])):
+        for name in names:
+            if not sysfs.exists(f"{folder}/{name}"):
+                raise NotYet(f"{name}, which is to be a member of the pool, is not there on this host: name what is there, or make the VFs first.", listed)
+    wanted = set(pool["interfaces"] + pool["addresses"])
     for pf in pfs:
-        if any(vf["pci_address"] in wanted for vf in pf["vfs"]) and _is_virtio(pf, sysfs):
-            _refuse_virtio(describe_pf(pf))
+        if any(vf[key] in wanted for vf in pf["vfs"] for key in ("name", "pci_address")):
+            if pool["addresses"] and _is_virtio(pf, sysfs):
+                _refuse_virtio(describe_pf(pf))
+            if pf["name"] and _is_down(pf["name"], sysfs):
+                raise NotYet(_down(pf), listed)
 
 
 def _check_pf(pf: dict[str, Any], mode: str, vfs: str | None, sysfs: Sysfs) -> None:
@@ -139,6 +144,10 @@ def _refuse_virtio(said: str) -> None:
     raise SriovError(
         f"The PF {said} is a virtio card, whose interface libvirt cannot find from a VF, so no guest would start in mode hostdev: use mode passthrough."
     )
+
+
+def _down(pf: dict[str, Any]) -> str:
+    return f"The PF {describe_pf(pf)} is down, and no guest can start from its pool: bring it up with vfpool.sriov.sriov_pf, link=up."
 
 
 def _is_down(name: str, sysfs: Sysfs) -> bool:

@@ -51,6 +51,7 @@ class NetworkPlanner:
         """Leave no network of that name."""
         if self.current is None:
             return self.plan
+        self._check_uuid(self.options["uuid"])
         if self.active:
             self._stop()
         else:
@@ -68,7 +69,7 @@ class NetworkPlanner:
     def present(self, wanted: Element, pfs: list[dict[str, Any]] | None) -> Plan:
         """Make ``wanted`` the definition, and the live network what that gives with ``pfs`` (None where they are not known)."""
         self._check_version(wanted)
-        self._check_uuid(wanted)
+        self._check_uuid(wanted.findtext("uuid"))
         if self.current is None or not self.current["persistent"] or not same_network(parse_network(self.current["xml_inactive"]), wanted):
             self._change_definition(wanted)
         if bool(self.current and self.current["autostart"]) != self.options["autostart"]:
@@ -100,11 +101,10 @@ class NetworkPlanner:
             said = f"{version // 1000000}.{version // 1000 % 1000}.{version % 1000}"
             raise SriovError(f"libvirt {said} on that host has no {' and no '.join(titles)} for networks (9.7.0 has): leave it out, or upgrade libvirt.")
 
-    def _check_uuid(self, wanted: Element) -> None:
-        uuid = wanted.findtext("uuid")
+    def _check_uuid(self, uuid: str | None) -> None:
         if self.current is not None and uuid is not None and uuid.lower() != self.current["uuid"]:
             said = f"The network {self.name} has the UUID {self.current['uuid']}, not {uuid}"
-            raise SriovError(f"{said}, and a UUID cannot be changed: leave it out, or remove the network first.")
+            raise SriovError(f"{said}, and a UUID cannot be changed: leave it out, or see whether this is the network that is meant.")
 
     def _change_definition(self, wanted: Element) -> None:
         xml = network_text(wanted)

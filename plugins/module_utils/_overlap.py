@@ -1,44 +1,79 @@
 # Copyright: (c) 2026, the vfpool.sriov authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: a VF in the pools of two networks, which libvirt does not notice."""
+"""Private to this collection: a VF that two networks hand out, or a network and a guest by itself, which libvirt does not notice."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import function_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import member_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, expected_members
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, parse_network, pool_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import guest_claims
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
-__all__ = ["find_overlaps"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Devices", "find_overlaps", "held_otherwise"]
 
 
-def find_overlaps(connected: Any, name: str, pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> dict[str, list[str]]:
-    """Other networks than ``name`` that hand out what ``pool`` does, or will from the next boot on, each with those members.
+class Devices:
+    """What a pool hands out, each device known by one mark under whatever name: its PCI address, if this host tells it.
 
-    A VF is the same under its interface name and its PCI address. Where the PFs are not known (None) it is known by what
-    a document calls it alone, and a PF stands for its VFs.
+    Where the PFs are not known (None) a device is known by what a document calls it alone, and a PF stands for its VFs.
     """
-    addresses = {vf["name"]: vf["pci_address"] for pf in pfs or [] for vf in pf["vfs"] if vf["name"]}
-    ours = {addresses.get(member, member): member for member in _given(pool, pfs)}
+
+    def __init__(self, pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> None:
+        self._pfs = pfs
+        self._addresses = {vf[by]: vf["pci_address"] for pf in pfs or [] for vf in pf["vfs"] for by in ("name", "pci_address") if vf[by]}
+        self._members = {self._mark(member): member for member in self.given(pool)}
+
+    def given(self, pool: dict[str, Any]) -> list[str]:
+        expected = expected_members(pool, self._pfs)
+        return [pool["pf"]] if expected is None else expected
+
+    def shared(self, others: Iterable[str]) -> list[str]:
+        """Those members that ``others`` name too."""
+        marks = set(map(self._mark, others))
+        return [member for mark, member in self._members.items() if mark in marks]
+
+    def _mark(self, device: str) -> str:
+        if device not in self._addresses and self._pfs is not None:
+            # Not the interface that the facts name, but maybe another one of the same function.
+            self._addresses[device] = function_of(device, Sysfs()) or device
+        return self._addresses.get(device, device)
+
+
+def find_overlaps(connected: Any, name: str, devices: Devices) -> dict[str, list[str]]:
+    """Other networks than ``name`` that hand out some of ``devices``, or will from the next boot on, each with those."""
     found = {}
     with said_by_libvirt("list its networks"):
         for network in connected.listAllNetworks(0):
-            if network.name() != name:
-                theirs = {addresses.get(member, member) for member in _handed_out(network, pfs)}
-                shared = [member for device, member in ours.items() if device in theirs]
-                if shared:
-                    found[network.name()] = shared
+            shared = devices.shared(_handed_out(network, devices)) if network.name() != name else []
+            if shared:
+                found[network.name()] = shared
     return found
 
 
-def _given(pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> list[str]:
-    expected = expected_members(pool, pfs)
-    return [pool["pf"]] if expected is None else expected
+def held_otherwise(connected: Any, name: str, devices: Devices, leases: list[dict[str, Any]], told: set[str]) -> list[str]:
+    """``web1 holds enp1s0v0`` for each of ``devices`` that a running guest holds without a lease of the network ``name``.
+
+    That is by its own definition, or from a network that has gone or does not run; those in ``told`` have been named.
+    """
+    leased = {(lease["owner_uuid"], member) for lease in leases for member in devices.shared([member_of(lease) or ""])}
+    found = []
+    for device, holder in guest_claims(connected):
+        for member in devices.shared([device]):
+            if holder["network"] not in (name, *told) and (holder["uuid"], member) not in leased:
+                found.append(f"the guest {holder['name']} holds {member}" + (f" from the network {holder['network']}" if holder["network"] else ""))
+    return found
 
 
-def _handed_out(network: Any, pfs: list[dict[str, Any]] | None) -> list[str]:
+def _handed_out(network: Any, devices: Devices) -> list[str]:
     """What a network hands out now, and what its definition gives."""
     try:
         active = network.isActive()
@@ -50,4 +85,4 @@ def _handed_out(network: Any, pfs: list[dict[str, Any]] | None) -> list[str]:
             return []  # removed since the list was made
         raise
     pools = [pool for pool in (pool_of(parse_network(document)) for document in documents) if pool["mode"] in POOL_MODES]
-    return [member for pool in pools for member in (*members_of(pool), *_given(pool, pfs))]
+    return [member for pool in pools for member in (*members_of(pool), *devices.given(pool))]

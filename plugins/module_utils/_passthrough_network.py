@@ -12,13 +12,13 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journ
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, daemon_key, network_key, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import definition
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, add_altnames_for, check_addresses, host_pfs, pool_of_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, add_altnames_for, check_list, host_pfs, pool_of_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_plan import NetworkPlanner
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, expected_members, fit
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, network_text, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network, report
-from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import find_overlaps
-from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
-from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import as_recovered, close_record, plan_recovery
+from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, find_overlaps, held_otherwise
+from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import as_recovered, close_record, forgotten_leases, plan_recovery
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import is_interface_name
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
@@ -90,7 +90,7 @@ class _Run:
         plan, after_xml = self._plan(before, recovery.forgotten, pool, pfs)
         if not self.check:
             plan.apply()
-        after = self._read() if plan.changed and not self.check else before
+        after = found if self.check else self._read() if plan.changed else before
         return {
             "changed": recovery.plan.changed or plan.changed,
             "actions": recovery.plan.actions + plan.actions,
@@ -105,20 +105,23 @@ class _Run:
         if self.options["state"] == "absent":
             return planner.absent(pfs), ""
         wanted = definition(self.options, pool, before["xml_inactive"] if before else None)
-        self._check_overlap(wanted, pfs)
+        self._check_overlap(wanted, [*(before["leases"] if before else []), *forgotten], pfs)
         plan = planner.present(wanted, pfs)
         for warning in planner.warnings:
             self.warn(warning)
         return plan, network_text(wanted)
 
-    def _check_overlap(self, wanted: Element, pfs: list[dict[str, Any]] | None) -> None:
+    def _check_overlap(self, wanted: Element, leases: list[dict[str, Any]], pfs: list[dict[str, Any]] | None) -> None:
+        """Neither another network's VFs, nor what guests hold without a lease of this one: ``leases`` are those, known to libvirt or forgotten."""
         if not (self.options["active"] or self.options["autostart"]):
             return
-        overlaps = find_overlaps(self.connected, self.name, pool_of(wanted), pfs)
-        if not overlaps:
+        devices = Devices(pool_of(wanted), pfs)
+        overlaps = find_overlaps(self.connected, self.name, devices)
+        held = held_otherwise(self.connected, self.name, devices, leases, set(overlaps))
+        said = [f"{name} hands out {', '.join(members)}" for name, members in overlaps.items()] + held
+        if not said:
             return
-        said = "; ".join(f"{name} hands out {', '.join(members)}" for name, members in overlaps.items())
-        message = f"The network {self.name} would hand out VFs that another network hands out too, and libvirt would give one VF to two guests: {said}"
+        message = f"The network {self.name} would hand out VFs that are not its alone, and libvirt would give one VF to two guests: {'; '.join(said)}"
         if self.options["overlap"] == "fail":
             raise SriovError(f"{message}. Leave them out of one pool (vfs chooses VFs of a PF), or set overlap=warn.")
         self.warn(f"{message}.")
@@ -136,10 +139,10 @@ def _pool(options: dict[str, Any], pfs: list[dict[str, Any]] | None, run: Run) -
     elif options["pf"] is not None:
         add_altnames_for(options["pf"], pfs, run)
         return pool_of_pf(options, pfs, sysfs)
-    elif options["addresses"]:
-        check_addresses([normal_pci_address(address) for address in options["addresses"]], pfs, sysfs)
-    elif options["xml"] is not None:
-        _check_document_pf(pool_of(definition(options, None)), pfs, run, sysfs)
+    else:
+        pool = pool_of(definition(options, {kind: options[kind] for kind in ("interfaces", "addresses")}))
+        _check_document_pf(pool, pfs, run, sysfs)
+        check_list(pool, pfs, sysfs)
     return {kind: options[kind] for kind in ("pf", "interfaces", "addresses")}, []
 
 
@@ -169,7 +172,18 @@ def describe_networks(uri: str, names: list[str] | None, inactive: bool) -> list
     pfs = host_pfs(uri)
     with connection(uri, readonly=True) as connected:
         networks = [read_network(network) for network in _choose(connected, names)]
+        for network in networks:
+            network["leases"] += _forgotten(connected, network, pfs)
     return [report(network, pfs, inactive) for network in sorted(networks, key=lambda network: network["name"])]
+
+
+def _forgotten(connected: Any, network: dict[str, Any], pfs: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    """What guests that run hold of a pool without a lease that libvirt knows of."""
+    pool = pool_of(parse_network(network["xml"]))
+    if pool["mode"] not in POOL_MODES:
+        return []
+    take = fit(pool["mode"], members_of(pool) or expected_members(pool, pfs), pfs)
+    return [lease for lease in map(take, forgotten_leases(connected, network["name"], network["leases"])) if lease is not None]
 
 
 def _choose(connected: Any, names: list[str] | None) -> list[Any]:

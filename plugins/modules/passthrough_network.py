@@ -23,6 +23,10 @@ extends_documentation_fragment:
   - vfpool.sriov.attributes
   - vfpool.sriov.libvirt
   - vfpool.sriov.network_definition
+attributes:
+  diff_mode:
+    support: partial
+    details: Shows the definition before and after. What is started, stopped or rebuilt is in RV(actions).
 options:
   state:
     description: What there is to be.
@@ -56,10 +60,12 @@ options:
       force: Go on. The guests lose their leases.
     default: fail
   overlap:
-    description: What to do when another network hands out a VF that is in this pool too. libvirt itself does not notice.
+    description:
+      - What to do when another network hands out a VF that is in this pool too, or a guest that runs has it without a lease of this network,
+        by its own definition or from a network that does not run. libvirt itself does not notice.
     type: str
     choices:
-      fail: Fail before anything is written, and name the other network.
+      fail: Fail before anything is written, and name the other network or the guest.
       warn: Warn, and go on.
     default: fail
 notes:
@@ -68,7 +74,7 @@ notes:
   - With an O(uri) of another host, a changed definition is applied with every lease kept, but a pool that is stale because VFs came or went is not seen,
     a VF under its other name is not recognised in another network, and a hostdev lease that libvirt has forgotten is not put back.
   - One run at a time changes the networks of a daemon. The lock is on the host where the module runs, so let one host alone manage a daemon.
-  - Asks libvirt a fixed number of times for each network of the daemon, once for each lease of this one, and once for each guest that runs.
+  - Asks libvirt a fixed number of times for each network of the daemon, once for each lease of this one, and twice for each guest that runs.
 seealso:
   - module: vfpool.sriov.passthrough_network_info
   - module: vfpool.sriov.sriov_pf

@@ -82,7 +82,7 @@ def _measure(host: Host) -> list[Row]:
 
 
 def _calls(host: Host, warm: Warm, name: str) -> int:
-    """How many calls to libvirt a run that changes nothing takes: a number for each network, one for each lease, and one for each guest that runs."""
+    """How many calls to libvirt a run that changes nothing takes: a number for each network, one for each lease, and two for each guest that runs."""
     with Cut(host) as counter:
         assert not warm.module("passthrough_network", name=name, pf="enp1s0", overlap="warn", uri=URI)["changed"]
     return counter.calls

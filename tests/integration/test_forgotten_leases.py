@@ -30,10 +30,10 @@ def start(host: Host, warm: Warm, guest: str, macs: tuple[str, ...] = ("52:54:00
     return taken
 
 
-def document(guest: str, leases: list[dict[str, Any]]) -> str:
+def document(guest: str, leases: list[dict[str, Any]], network: str = "n") -> str:
     interfaces = "".join(
         f"<interface type='direct'><mac address='{lease['mac']}'/>"
-        f"<source network='n' portid='{lease['port']}' dev='{lease['member']}' mode='passthrough'/></interface>"
+        f"<source network='{network}' portid='{lease['port']}' dev='{lease['member']}' mode='passthrough'/></interface>"
         for lease in leases
     )
     return f"<domain><name>{guest}</name><uuid>{leases[0]['owner_uuid']}</uuid><devices>{interfaces}</devices></domain>"
@@ -98,12 +98,39 @@ def test_a_vf_that_a_guest_holds_is_not_handed_out_under_its_other_name(host: Ho
     assert [held["member"] for held in host.ports("n")] == ["0000:01:10.0", "0000:01:10.2"]
 
 
+def test_a_vf_that_a_guest_has_from_a_stopped_network_or_by_its_own_definition_is_in_no_pool(host: Host, warm: Warm):
+    start(host, warm, "web1")
+    host.virsh("net-destroy n")
+    host.virsh("net-undefine n")
+    other = {**NETWORK, "name": "other"}
+    for guest, words in (
+        (warm.guests[0], "the guest web1 holds enp1s0v0 from the network n"),
+        (warm.guests[0].replace("network='n'", ""), "the guest web1 holds enp1s0v0. "),
+    ):
+        warm.guests[:] = [guest]
+        refusal = warm.attempt("passthrough_network", **other)
+        assert refusal and words in refusal["msg"]
+        assert host.virsh("net-list --all --name") == ""
+    assert "the guest web1 holds 0000:01:10.0" in str(warm.module("passthrough_network", **other, mode="hostdev", overlap="warn")["warnings"])
+    warm.module("passthrough_network", name="other", state="absent")
+    assert warm.module("passthrough_network", **other, vfs="1-3")["changed"]
+
+
+def test_info_tells_of_a_guest_whose_lease_libvirt_has_forgotten(host: Host, warm: Warm):
+    start(host, warm, "web1")
+    host.virsh("net-destroy n")
+    host.virsh("net-start n")
+    (network,) = warm.module("passthrough_network_info")["networks"]
+    assert network["pool"]["members"][0]["lease"]["owner_name"] == "web1"
+    assert network["pool"]["stale"] == ["libvirt has lost count of its leases on enp1s0v0"]
+
+
 def test_check_mode_foretells_what_is_put_back(host: Host, warm: Warm):
     leases = start(host, warm, "web1")
     host.virsh("net-destroy n")
     host.virsh("net-start n")
     foretold = host.ports("n"), warm.module("passthrough_network", **NETWORK, _ansible_check_mode=True)
-    assert foretold[0] == host.ports("n") == []
+    assert foretold[0] == host.ports("n") == foretold[1]["network"]["pool"]["leases"] == []
     assert warm.module("passthrough_network", **NETWORK)["actions"] == foretold[1]["actions"]
     assert host.ports("n") == leases
 

@@ -190,6 +190,12 @@ def test_an_overlap_is_refused_under_every_name_of_a_vf(host: Host, card):
     assert "first hands out enp1s0v1" in result["warnings"][0]
 
 
+def test_an_overlap_is_found_under_a_second_interface_of_the_same_vf(host: Host, card):
+    host.module("passthrough_network", name="first", mode="hostdev", addresses=["0000:01:10.0"])
+    card.vf(0).named("enp1s0v0d1", dev_port=1)
+    assert "first hands out enp1s0v0d1" in host.refusal("passthrough_network", name="second", interfaces=["enp1s0v0d1"])
+
+
 def test_a_network_that_neither_runs_nor_starts_by_itself_overlaps_nothing(host: Host, card):
     host.module("passthrough_network", name="spare", pf="enp1s0", active=False, autostart=False)
     host.module("passthrough_network", name="n", pf="enp1s0", mode="hostdev")

@@ -231,13 +231,32 @@ def test_a_misspelt_element_is_refused_by_the_schema_and_nothing_is_written(host
     assert host.virsh("net-list --all --name") == ""
 
 
+def test_another_uuid_than_that_of_the_network_removes_nothing(host: Host, card):
+    host.module("passthrough_network", name="n", pf="enp1s0")
+    assert "has the UUID" in host.refusal("passthrough_network", name="n", uuid="0b2d64da-3d0e-431e-afdd-804415d6ebbc", state="absent")
+    assert host.virsh("net-list --name") == "n"
+
+
+@pytest.mark.parametrize("pool", [{"interfaces": ["enp1s0v0", "nosuch0"]}, {"mode": "hostdev", "addresses": ["0000:ff:00.0"]}])
+def test_a_member_that_is_not_there_is_refused_and_in_check_mode_awaited(host: Host, card, pool):
+    assert "is not there on this host" in host.refusal("passthrough_network", name="n", **pool)
+    planned = host.module("passthrough_network", name="n", **pool, check=True)
+    assert planned["changed"]
+    assert "is not there on this host" in planned["warnings"][0]
+
+
+def test_a_list_of_vfs_whose_pf_is_down_is_refused(host: Host, card):
+    (host.tree.root / "class/net/enp1s0/flags").write_text("0x1002\n")
+    assert "The PF enp1s0 (0000:01:00.0) is down" in host.refusal("passthrough_network", name="n", interfaces=["enp1s0v1"])
+
+
 def test_the_uuid_of_a_network_cannot_be_changed(host: Host, card):
     host.module("passthrough_network", name="n", pf="enp1s0", uuid="0b2d64da-3d0e-431e-afdd-804415d6ebbb")
     assert "cannot be changed" in host.refusal("passthrough_network", name="n", pf="enp1s0", uuid="0b2d64da-3d0e-431e-afdd-804415d6ebbc")
 
 
 def test_a_run_asks_libvirt_a_fixed_number_of_times_and_once_for_each_lease(host: Host, card):
-    """And once for each guest that runs, of which there is none here."""
+    """And twice for each guest that runs, of which there is none here."""
     warm = Warm(host)
 
     def calls() -> int:
