@@ -13,7 +13,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovE
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import is_local
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import LinkUnreadable, ask_links
-from ansible_collections.vfpool.sriov.plugins.module_utils._pf import read_pfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._pool import pool_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges, parse_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf, select_pf
@@ -36,8 +36,8 @@ class NotYet(SriovError):
 
 
 def host_pfs(uri: str) -> list[dict[str, Any]] | None:
-    """The PFs, without altnames, of the host of the daemon at ``uri``; None of another host than this."""
-    return read_pfs(Sysfs(), Incomplete()) if is_local(uri) else None
+    """The PFs of the host of the daemon at ``uri``, without altnames, with only what names their VFs; None of another host than this."""
+    return find_pfs(Sysfs(), Incomplete()) if is_local(uri) else None
 
 
 def add_altnames_for(selector: str, pfs: list[dict[str, Any]], run: Run) -> None:
