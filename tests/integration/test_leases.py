@@ -343,14 +343,6 @@ def test_the_daemon_of_networks_alone_serves_too(host: Host, card):
     assert host.module("passthrough_port", network="n", uuid=taken["uuid"], state="absent", uri=uri)["changed"]
 
 
-def test_what_only_the_kernel_of_another_host_knows_is_refused_with_the_remedy(host: Host, card):
-    """Nothing on this host tells of the cards of another; libvirt is reached over a connection that is none of this host's sockets."""
-    remote = {"name": "n", "uri": "qemu+ssh://kvm2/system"}
-    assert "run this there, or list the VFs" in host.refusal("passthrough_network", **remote, pf="enp9s0", vfs="0-1")
-    assert "run this there, or name the PF's interface" in host.refusal("passthrough_network", **remote, pf="0000:01:00.0")
-    assert "kvm2" in host.refusal("passthrough_network", **remote, pf="enp9s0")
-
-
 def test_two_runs_at_once_never_make_two_networks_of_the_same_vfs(host: Host, card):
     (host.root / LOCK.lstrip("/")).parent.mkdir()
     other = host.start("flock", LOCK, "sh", "-c", "echo held; cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

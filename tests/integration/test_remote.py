@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A daemon that the URI puts on another host: libvirt's own answers are all that is known of it. The laboratory does the same over ssh."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.vfpool.sriov.tests.integration.host import Host
+from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
+
+# What ssh does, without ssh: the program's standard input and output are the daemon's socket.
+URI = "qemu+ext://elsewhere/system?command=/run/door"
+DOOR = """#!/usr/bin/python3
+import os, socket, threading
+daemon = socket.socket(socket.AF_UNIX)
+daemon.connect("/run/libvirt/libvirt-sock")
+def send():
+    while words := os.read(0, 65536):
+        daemon.sendall(words)
+    daemon.shutdown(socket.SHUT_WR)
+threading.Thread(target=send, daemon=True).start()
+while words := daemon.recv(65536):
+    os.write(1, words)
+os._exit(0)
+"""
+NETWORK = {"name": "n", "pf": "enp1s0", "uri": URI}
+
+
+@pytest.fixture
+def warm(host: Host) -> Warm:
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)
+    door = host.root / "run/door"
+    door.write_text(DOOR)
+    door.chmod(0o755)
+    return Warm(host)
+
+
+def test_a_network_elsewhere_is_defined_and_rebuilt_with_its_leases(host: Host, warm: Warm):
+    assert warm.module("passthrough_network", **NETWORK)["actions"][-1] == "start the network n"
+    host.port_create("n", "web1")
+    before = host.ports("n")
+    assert not warm.module("passthrough_network", **NETWORK)["changed"]
+    for vlan in (5, 6):
+        assert "keeping 1 leases" in warm.module("passthrough_network", **NETWORK, vlan=vlan)["actions"][-1]
+        assert host.ports("n") == before
+        host.restart_libvirtd()  # the live XML no longer names the PF
+    (network,) = warm.module("passthrough_network_info", uri=URI)["networks"]
+    assert network["pool"]["members"][0]["lease"]["owner_name"] == "web1"
+    assert (network["pool"]["kind"], network["pool"]["missing"]) == ("implicit", None)
+
+
+def test_a_port_elsewhere_is_taken_and_given_back(host: Host, warm: Warm):
+    warm.module("passthrough_network", **NETWORK)
+    port = {"network": "n", "owner_name": "firewall", "owner_uuid": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a", "uri": URI}
+    assert warm.module("passthrough_port", **port)["port"]["plug"]["interface"] == "enp1s0v0"
+    assert warm.module("passthrough_port", **port, state="absent")["changed"]
+    assert host.ports("n") == []
+
+
+def test_an_overlap_elsewhere_is_found_by_what_the_documents_say(host: Host, warm: Warm):
+    warm.module("passthrough_network", name="first", interfaces=["enp1s0v0"])
+    refusal = warm.attempt("passthrough_network", name="n", interfaces=["enp1s0v0", "enp1s0v1"], uri=URI)
+    assert refusal and "first hands out enp1s0v0" in refusal["msg"]
+    warm.module("passthrough_network", name="first", state="absent")
+    warm.module("passthrough_network", **NETWORK)
+    refusal = warm.attempt("passthrough_network", **{**NETWORK, "name": "second"})
+    assert refusal and "n hands out enp1s0" in refusal["msg"]
+    assert host.virsh("net-list --all --name") == "n"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"vfs": "0-1"}, "run this there, or list the VFs"), ({"pf": "0000:01:00.0"}, "run this there, or name the PF's interface"), ({"pf": "nosuch"}, "nosuch")],
+)
+def test_what_only_the_kernel_there_knows_is_refused(host: Host, warm: Warm, options, words):
+    refusal = warm.attempt("passthrough_network", **{**NETWORK, **options})
+    assert refusal and words in refusal["msg"]
+    assert host.virsh("net-list --all --name") == ""
+
+
+def test_a_host_that_cannot_be_reached_is_named(host: Host, warm: Warm):
+    refusal = warm.attempt("passthrough_network", **{**NETWORK, "uri": "qemu+ssh://kvm2/system"})
+    assert refusal and "libvirt at qemu+ssh://kvm2/system cannot be reached" in refusal["msg"]
