@@ -192,13 +192,21 @@ class Function:
         return self
 
     def _link_driver(self, folder: str, bus: str, driver: str | None) -> None:
+        device = os.path.basename(folder)
         if os.path.lexists(f"{folder}/driver"):
             os.unlink(f"{folder}/driver")
+            self._unlink_from_drivers(bus, device)
         if driver is not None:
             home = f"{self.tree.root}/bus/{bus}/drivers/{driver}"
             os.makedirs(home, exist_ok=True)
             up = "../" * (folder.count("/") - str(self.tree.root).count("/"))
             os.symlink(f"{up}bus/{bus}/drivers/{driver}", f"{folder}/driver")
+            os.symlink(f"../../../../{folder[len(str(self.tree.root)) + 1 :]}", f"{home}/{device}")
+
+    def _unlink_from_drivers(self, bus: str, device: str) -> None:
+        for driver in os.listdir(f"{self.tree.root}/bus/{bus}/drivers"):
+            if os.path.lexists(f"{self.tree.root}/bus/{bus}/drivers/{driver}/{device}"):
+                os.unlink(f"{self.tree.root}/bus/{bus}/drivers/{driver}/{device}")
 
     def grouped(self, group: int) -> Function:
         """Put the function into an IOMMU group."""
@@ -242,6 +250,8 @@ class Function:
         """These files, links or folders are not there, as with an older kernel."""
         for file in files:
             path = self.folder / file
+            if file == "driver":
+                self._unlink_from_drivers("pci", self.address)
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
@@ -250,6 +260,7 @@ class Function:
 
     def _vanish(self) -> None:
         self.nameless()
+        self._unlink_from_drivers("pci", self.address)
         if os.path.lexists(f"{self.path}/iommu_group"):
             group = f"{self.path}/" + os.readlink(f"{self.path}/iommu_group")
             os.unlink(f"{group}/devices/{self.address}")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import re
+from contextlib import suppress
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_address, pci_sort_key
@@ -169,14 +170,15 @@ def _find_vf(index: int, interfaces: dict[str, list[str]], rdma: dict[str, list[
 
 
 def read_vfs(pf: dict[str, Any], sysfs: Sysfs, incomplete: Incomplete) -> None:
-    """What sysfs tells of each VF of a PF found by `find_pfs`: eight system calls for each that has an interface, two for others."""
+    """What sysfs tells of each VF of a PF found by `find_pfs`: seven system calls for each that has an interface, one for others."""
     read = _Reader(pf["pci_address"], sysfs, incomplete)
+    bound: dict[str, str] = {}
     for vf in pf["vfs"]:
         if vf["pci_address"] is None:
             continue
         read.vf = vf["index"]
         folder = f"{_DEVICES}/{vf['pci_address']}"
-        vf["driver"] = read.link_name("driver", f"{folder}/driver")
+        vf["driver"] = bound.get(vf["pci_address"]) or _driver(folder, bound, read)
         vf["iommu_group"] = read.group(f"{folder}/iommu_group")
         name = vf["name"]
         if name is not None:
@@ -184,6 +186,15 @@ def read_vfs(pf: dict[str, Any], sysfs: Sysfs, incomplete: Incomplete) -> None:
             vf["operstate"] = read.operstate(f"class/net/{name}/operstate")
         elif vf["driver"] is None and vf["iommu_group"] is None and not sysfs.exists(folder):
             read.note("", "it went away while it was read")
+
+
+def _driver(folder: str, bound: dict[str, str], read: _Reader) -> str | None:
+    """The driver of a function; with it, ``bound`` learns of every other function that it has, most likely all VFs."""
+    name = read.link_name("driver", f"{folder}/driver")
+    if name is not None:
+        with suppress(OSError):  # then each function is asked
+            bound.update(dict.fromkeys(read.sysfs.names(f"bus/pci/drivers/{name}") or (), name))
+    return name
 
 
 class _Reader:

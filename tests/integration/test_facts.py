@@ -154,7 +154,7 @@ def test_each_vf_costs_the_same_few_system_calls_however_many_there_are(tmp_path
         pf.resize(number)
         calls[number] = system_calls(tmp_path)
     for_each = (calls[65] - calls[1]) / 64
-    assert for_each == 10
+    assert for_each == 9
     assert (calls[256] - calls[65]) / 191 == pytest.approx(for_each, abs=0.1)
 
 
