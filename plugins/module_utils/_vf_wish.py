@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._mac import normal_mac
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges, parse_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 
 __all__ = ["wanted_vfs"]
 
-_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _NO_MAC = "00:00:00:00:00:00"  # an admin MAC of zeros is none: the VF chooses its own
 _LIMITS = {"vlan": (0, 4094), "qos": (0, 7), "min_tx_rate": (0, 2**32 - 1), "max_tx_rate": (0, 2**32 - 1), "msix_count": (1, 2048)}
 
@@ -47,13 +46,7 @@ def _check(declared: dict[str, Any], vf: str) -> None:
         if attribute in declared and not least <= declared[attribute] <= most:
             raise SriovError(f"{attribute} {declared[attribute]} of {vf} is out of range: write {least} to {most}.")
     if "mac" in declared:
-        mac = declared["mac"] = declared["mac"].lower().replace("-", ":")
-        if mac.isdecimal():
-            raise SriovError(f"mac {mac} of {vf} is a number, because YAML reads digits with colons so: write the address in quotes.")
-        if not _MAC.fullmatch(mac):
-            raise SriovError(f"mac {mac!r} of {vf} is no MAC address: write six pairs of hexadecimal digits, such as 52:54:00:12:34:56.")
-        if int(mac[:2], 16) & 1:
-            raise SriovError(f"mac {mac} of {vf} is a multicast address, which no device can have: make its first pair an even number.")
+        declared["mac"] = normal_mac(declared["mac"], vf)
 
 
 def _check_rates(wanted: dict[int, dict[str, Any]], now: dict[int, dict[str, Any]], pf: dict[str, Any]) -> None:
