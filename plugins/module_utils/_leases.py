@@ -84,8 +84,12 @@ def plug_element(mode: str, member: str) -> Element:
 
 def under(lease: dict[str, Any], mode: str, member: str) -> dict[str, Any]:
     """``lease`` with its plug as in a network of this mode, which calls what is held ``member``."""
-    port = parse_xml(lease["xml"])
-    port.replace(port.find("plug"), plug_element(mode, member))
+    port, new = parse_xml(lease["xml"]), plug_element(mode, member)
+    old = port.find("plug")
+    if old.get("type") == new.get("type"):  # how a PCI device is given to its guest stays as it is
+        new.attrib.update({name: value for name, value in old.attrib.items() if name not in new.attrib})
+        new.extend(child for child in old if new.find(child.tag) is None)
+    port.replace(old, new)
     return parse_port(etree().tostring(port, encoding="unicode"))
 
 

@@ -18,7 +18,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Devices", "find_overlaps", "held_otherwise"]
+__all__ = ["Devices", "find_overlaps", "held_otherwise", "unleased"]
 
 
 class Devices:
@@ -64,13 +64,18 @@ def held_otherwise(connected: Any, name: str, devices: Devices, leases: list[dic
 
     That is by its own definition, or from a network that has gone or does not run; those in ``told`` have been named.
     """
+    return [
+        f"the guest {guest['name']} holds {member}" + (f" from the network {guest['network']}" if guest["network"] else "")
+        for member, guest in unleased(connected, devices, leases)
+        if guest["network"] not in (name, *told)
+    ]
+
+
+def unleased(connected: Any, devices: Devices, leases: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Each of ``devices`` that a running guest holds without one of ``leases``, and that guest, as an entry of ``used_by``."""
     leased = {(lease["owner_uuid"], member) for lease in leases for member in devices.shared([member_of(lease) or ""])}
-    found = []
-    for device, holder in guest_claims(connected):
-        for member in devices.shared([device]):
-            if holder["network"] not in (name, *told) and (holder["uuid"], member) not in leased:
-                found.append(f"the guest {holder['name']} holds {member}" + (f" from the network {holder['network']}" if holder["network"] else ""))
-    return found
+    claims = [(member, guest) for device, guest in guest_claims(connected) for member in devices.shared([device])]
+    return [(member, guest) for member, guest in claims if (guest["uuid"], member) not in leased]
 
 
 def _handed_out(network: Any, devices: Devices) -> list[str]:

@@ -11,14 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import describe_lease, holders, member_of, plug_element, read_leases
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import (
+    describe_lease,
+    holders,
+    member_of,
+    parse_port,
+    plug_element,
+    read_leases,
+    under,
+)
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, daemon_key, error_code, libvirt, network_key, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
+from ansible_collections.vfpool.sriov.plugins.module_utils._mac import normal_mac
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import host_pfs
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, is_exclusive
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, expected_members, is_exclusive
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, parse_network, parse_xml, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network
+from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, unleased
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import close_record, guest_runs, plan_recovery
@@ -29,11 +39,15 @@ if TYPE_CHECKING:
 __all__ = ["bring_port_to_state"]
 
 _INTERNAL_ERROR = 1
+# What tells one lease from another; the rest is what a lease is like.
+_IDENTITY = ("owner_uuid", "owner_name", "mac")
 
 
 def bring_port_to_state(options: dict[str, Any], check: bool) -> dict[str, Any]:
     """The module's result. In check mode it is the same, but nothing is written, and a port that would be made is not known."""
     _check_uuids(options)
+    if options["mac"] is not None:
+        options["mac"] = normal_mac(options["mac"], "the lease")
     uri = options["uri"]
     with locked("libvirt", daemon_key(uri), check=check), connection(uri) as connected:
         return _Port(connected, options, Journal(network_key(options["network"], uri)), check).converge()
@@ -58,7 +72,8 @@ class _Port:
 
     def converge(self) -> dict[str, Any]:
         network = self._network()
-        recovery = plan_recovery(self.connected, self.name, read_network(network), self.journal, host_pfs(self.options["uri"]))
+        self.pfs = host_pfs(self.options["uri"])
+        recovery = plan_recovery(self.connected, self.name, read_network(network), self.journal, self.pfs)
         if not self.check:
             recovery.plan.apply()
             close_record(self.connected, self.name, self.journal)
@@ -69,11 +84,13 @@ class _Port:
         before = found = self._find()
         if self.options["state"] == "absent":
             if found is not None:
+                self._compare(found, _IDENTITY, "it stays, so name the lease to release")
                 self._release(network, found)
         elif found is None:
             self._take(network)
         else:
-            self._compare(found)
+            self._check_alone(network, found)
+            self._compare(found, (*_IDENTITY, "portgroup", "vlan"), "release it first")
         if not self.check:
             self.plan.apply()
             found = self._find() if self.plan.changed else found
@@ -104,7 +121,7 @@ class _Port:
         return fitting[0] if fitting else None
 
     def _fits(self, lease: dict[str, Any]) -> bool:
-        return self.options["mac"] is None or lease["mac"] == self.options["mac"].lower()
+        return self.options["mac"] is None or lease["mac"] == self.options["mac"]
 
     def _release(self, network: Any, lease: dict[str, Any]) -> None:
         if guest_runs(self.connected, lease):
@@ -123,19 +140,26 @@ class _Port:
         plug = self.options["plug"]
         live = parse_network(network.XMLDesc(0))
         self._check_settings(live)
+        self.members = expected_members(pool_of(live), self.pfs)
+        self.exclusive = is_exclusive(live, self.options["portgroup"])
+        self.guests = self._guests(pool_of(live)) if self.exclusive else []
         flags = libvirt().VIR_NETWORK_PORT_CREATE_RECLAIM if plug else 0
         member = self._check_plug(live, plug) if plug else None
         port = self._port(pool_of(live)["mode"], member)
-        if member is None:
-            self._check_free(live)
+        if self.exclusive and member is None and self.members is not None:
+            self._free(self.leases)
 
         def take() -> None:
             with said_by_libvirt(f"give {self.options['owner_name']} a lease of the network {self.name}"):
                 try:
-                    network.portCreateXML(etree().tostring(port, encoding="unicode"), flags)
+                    created = network.portCreateXML(etree().tostring(port, encoding="unicode"), flags)
+                    if self.exclusive and member is None:
+                        self._leave_what_is_held(network, created)
                 except libvirt().libvirtError as error:
                     if error_code(error) == _INTERNAL_ERROR and "none are available" in str(error):
-                        raise self._exhausted(read_leases(network)) from error
+                        free = self._free(read_leases(network))
+                        said = f"libvirt has lost count of the network {self.name} and does not give {free}, which is free"
+                        raise SriovError(f"{said}: restart libvirt's daemon, under which guests run on, and run this again.") from error
                     raise
                 # libvirt 9.0 puts a UUID's raw bytes into one of its sentences, which the bindings then fail to decode.
                 except (SystemError, UnicodeDecodeError) as error:
@@ -146,6 +170,32 @@ class _Port:
 
         self.plan.add(f"confirm {member} of the network {self.name}" if member else f"take a member of the network {self.name}", take)
 
+    def _guests(self, pool: dict[str, Any]) -> list[dict[str, Any]]:
+        """What running guests hold of the pool without a lease of it, be it from another network or from none, as if it were leases."""
+        found = unleased(self.connected, Devices(pool, self.pfs), self.leases)
+        return [{"owner_name": guest["name"], "owner_uuid": guest["uuid"], "plug": {"interface": member}} for member, guest in found]
+
+    def _free(self, leases: list[dict[str, Any]]) -> str:
+        """The first member that nobody holds. Raises SriovError when there is none, so that check mode foretells that too."""
+        held = [*leases, *self.guests]
+        taken = {member_of(one) for one in held}
+        free = [member for member in self.members or [] if member not in taken]
+        if not free:
+            raise SriovError(f"The network {self.name} has no free member, for {holders(held)}: release one, or make its pool larger.")
+        return free[0]
+
+    def _leave_what_is_held(self, network: Any, port: Any) -> None:
+        """Give back a member that another holds, and take a free one with the settings that libvirt gave the port.
+
+        libvirt hands out a held member when it has lost count of its leases (a SIGHUP or net-update --live is enough),
+        and when a guest has the VF from elsewhere.
+        """
+        given = parse_port(port.XMLDesc(0))
+        leases = [lease for lease in read_leases(network, self.leases) if lease["port"] != given["port"]]
+        if any(member_of(one) == member_of(given) for one in (*leases, *self.guests)):
+            port.delete()
+            network.portCreateXML(under(given, given["plug"]["mode"], self._free(leases))["xml"], libvirt().VIR_NETWORK_PORT_CREATE_RECLAIM)
+
     def _check_settings(self, live: Element) -> None:
         groups = [group.get("name") for group in live.iterfind("portgroup")]
         if self.options["portgroup"] is not None and self.options["portgroup"] not in groups:
@@ -155,15 +205,6 @@ class _Port:
             said = f"VLAN {vlan} cannot be set on a lease of the network {self.name}, which has mode {mode}"
             raise SriovError(f"{said}: it takes 0 to 4094, and mode {' or '.join(VLAN_MODES)}.")
 
-    def _check_free(self, live: Element) -> None:
-        """So that check mode foretells an exhausted pool too. Members of the other modes are shared."""
-        taken = {member_of(lease) for lease in self.leases}
-        if is_exclusive(live, self.options["portgroup"]) and all(member in taken for member in members_of(pool_of(live))):
-            raise self._exhausted(self.leases)
-
-    def _exhausted(self, leases: list[dict[str, Any]]) -> SriovError:
-        return SriovError(f"The network {self.name} has no free member, for {holders(leases)}: release one, or make its pool larger.")
-
     def _check_plug(self, live: Element, plug: dict[str, Any]) -> str:
         pool = pool_of(live)
         member: str = normal_pci_address(plug["address"]) if plug["address"] else plug["interface"]
@@ -171,8 +212,9 @@ class _Port:
         if wrong or member not in members_of(pool):
             said = f"mode {pool['mode']} with the members {', '.join(members_of(pool))}"
             raise SriovError(f"The network {self.name} has {said}, so {plug['mode'] or ''} {member} cannot be confirmed: name one of these.".replace("  ", " "))
-        others = [lease for lease in self.leases if member_of(lease) == member]
-        if others and is_exclusive(live, self.options["portgroup"]):
+        others = [*self.leases, *(guest for guest in self.guests if guest["owner_uuid"] != self.options["owner_uuid"])]
+        others = [one for one in others if member_of(one) == member]
+        if others and self.exclusive:
             raise SriovError(f"{member} of the network {self.name} cannot be confirmed, because {holders(others)}: take another member.")
         return member
 
@@ -184,7 +226,7 @@ class _Port:
         owner = new(port, "owner")
         new(owner, "name").text = options["owner_name"]
         new(owner, "uuid").text = options["owner_uuid"]
-        new(port, "mac", address=options["mac"] or _mac(port.findtext("uuid")))
+        new(port, "mac", address=options["mac"] or _derived_mac(port.findtext("uuid")))
         if options["portgroup"]:
             new(port, "group").text = options["portgroup"]
         if options["vlan"] is not None:
@@ -193,8 +235,15 @@ class _Port:
             port.append(plug_element(mode, member))
         return port
 
-    def _compare(self, found: dict[str, Any]) -> None:
-        """A lease cannot be changed: what is asked for must be what there is."""
+    def _check_alone(self, network: Any, found: dict[str, Any]) -> None:
+        """A lease that shares its member with another is no lease: libvirt gave one VF to two when it had lost count."""
+        others = [lease for lease in self.leases if lease is not found and member_of(lease) == member_of(found)]
+        if others and is_exclusive(parse_network(network.XMLDesc(0)), parse_xml(found["xml"]).findtext("group")):
+            said = f"libvirt has given one member of the network {self.name} to several ({holders([found, *others])})"
+            raise SriovError(f"{said}: stop or release all but the one that really uses it.")
+
+    def _compare(self, found: dict[str, Any], keys: tuple[str, ...], remedy: str) -> None:
+        """What is asked for must be what there is: a lease cannot be changed, and another's is not released."""
         options, port = self.options, parse_xml(found["xml"])
         tag = port.find("vlan/tag")
         there = {
@@ -204,10 +253,9 @@ class _Port:
             "portgroup": port.findtext("group"),
             "vlan": int(tag.get("id")) if tag is not None else None,
         }
-        asked = {**options, "mac": options["mac"].lower() if options["mac"] else None}
-        for key, value in there.items():
-            if asked[key] is not None and asked[key] != value:
-                raise SriovError(f"The lease {found['port']} of the network {self.name} has {key} {value}, not {options[key]}: release it first.")
+        for key in keys:
+            if options[key] is not None and options[key] != there[key]:
+                raise SriovError(f"The lease {found['port']} of the network {self.name} has {key} {there[key]}, not {options[key]}: {remedy}.")
         plug = options["plug"]
         if not plug:
             return
@@ -215,14 +263,14 @@ class _Port:
         wrong = [key for key in ("type", "mode") if plug[key] not in (None, held.get(key))]
         if wrong or member_of(found) not in (plug["interface"], plug["address"] and normal_pci_address(plug["address"])):
             said = f"is on {member_of(found)} with mode {held.get('mode')}"
-            raise SriovError(f"The lease {found['port']} of the network {self.name} {said}, not on what plug says: release it first.")
+            raise SriovError(f"The lease {found['port']} of the network {self.name} {said}, not on what plug says: {remedy}.")
 
 
 def _plug_type(mode: str) -> str:
     return "hostdev-pci" if mode == "hostdev" else "direct"
 
 
-def _mac(port: str) -> str:
+def _derived_mac(port: str) -> str:
     """A locally administered address in QEMU's range, the same for a port whenever it is made."""
     digest = hashlib.sha256(port.encode()).digest()
     return "52:54:00:" + ":".join(f"{byte:02x}" for byte in digest[:3])

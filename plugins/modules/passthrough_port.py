@@ -10,6 +10,8 @@ short_description: Take, confirm and give back one member of an interface pool
 description:
   - Takes a lease of a libvirt network for something that libvirt does not start itself, such as a container, a DPDK process or another hypervisor.
   - The lease is in libvirt's own ledger, as one of its network ports, so no guest is ever given the same VF.
+  - A member that a running guest holds from another network, or from none, is not given. Nor is one that libvirt hands out twice,
+    as it does when a SIGHUP or C(net-update --live) made it lose count. Members of modes in which guests share them are not looked at.
   - Does nothing to the VF itself.
 author:
   - the vfpool.sriov authors (@vfpool)
@@ -26,7 +28,9 @@ options:
     type: str
     choices:
       present: The lease is held. A lease that is there already stays as it is.
-      absent: The lease is given back. That of a libvirt guest that runs is refused, for libvirt gives that back itself.
+      absent: >-
+        The lease is given back. That of a libvirt guest that runs is refused, for libvirt gives that back itself,
+        and so is one that O(owner_name), O(owner_uuid), O(mac) or O(plug) tells apart from the lease that is meant.
     default: present
   uuid:
     description:
@@ -55,6 +59,7 @@ options:
   plug:
     description:
       - Confirm that this member is held, as after a restart of a consumer whose lease is gone. When left out, libvirt chooses a free member.
+      - Refused where a lease, or a running guest with another UUID than O(owner_uuid), holds the member.
       - RV(port.plug) of an earlier run goes in as it came out.
     type: dict
     suboptions:

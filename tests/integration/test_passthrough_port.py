@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.vfpool.sriov.tests.integration.host import Host
-from ansible_collections.vfpool.sriov.tests.integration.warm import PYTHON
+from ansible_collections.vfpool.sriov.tests.integration.warm import PYTHON, Warm
 
 FIREWALL = {"network": "n", "owner_name": "firewall", "owner_uuid": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
 ROUTER = {"network": "n", "owner_name": "router", "owner_uuid": "d4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
@@ -77,10 +77,32 @@ def test_a_lease_that_is_there_cannot_be_changed(host: Host, network):
     assert "not on what plug says" in host.refusal("passthrough_port", **FIREWALL, plug={**plug, "mode": "vepa"})
 
 
+@pytest.mark.parametrize(
+    "mistaken",
+    [
+        ROUTER,
+        {**FIREWALL, "owner_name": "gate"},
+        {**FIREWALL, "mac": "52:54:00:00:00:08"},
+        {"network": "n", "mac": "52:54:00:00:00:08"},
+        {**FIREWALL, "plug": {"interface": "enp1s0v1"}},
+    ],
+)
+def test_a_lease_that_is_not_as_it_is_described_is_not_released(host: Host, mistaken):
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
+    host.module("passthrough_network", name="n", pf="enp1s0")
+    lease = host.module("passthrough_port", **FIREWALL, mac="52:54:00:00:00:07")["port"]
+    for check in (True, False):
+        refusal = host.refusal("passthrough_port", check=check, state="absent", **mistaken, uuid=lease["uuid"])
+        assert "it stays, so name the lease to release" in refusal
+    assert len(host.ports("n")) == 1
+    assert host.module("passthrough_port", state="absent", **FIREWALL, uuid=lease["uuid"], vlan=6)["changed"]
+
+
 def test_two_leases_of_one_owner_are_told_apart_by_their_mac(host: Host, network):
     for mac in ("52:54:00:00:00:07", "52:54:00:00:00:08"):
         assert host.module("passthrough_port", **FIREWALL, mac=mac)["changed"]
         assert not host.module("passthrough_port", **FIREWALL, mac=mac)["changed"]
+    assert not host.module("passthrough_port", **FIREWALL, mac="52-54-00-00-00-08")["changed"]
     assert "say which by uuid or mac" in host.refusal("passthrough_port", **FIREWALL, state="absent")
 
 
@@ -93,6 +115,8 @@ def test_two_leases_of_one_owner_are_told_apart_by_their_mac(host: Host, network
         ({"network": "n", "owner_name": "firewall"}, "owner_uuid"),
         ({**FIREWALL, "portgroup": "g"}, "has no port group g: it has none"),
         ({**FIREWALL, "vlan": 4095}, "VLAN 4095 cannot be set"),
+        ({**FIREWALL, "mac": "52:54:0:0:0:7"}, "is no MAC address: write six pairs"),
+        ({**FIREWALL, "mac": 41112000007}, "is a number, because YAML reads digits with colons so"),
     ],
 )
 def test_a_mistake_is_told_in_one_sentence(host: Host, options, words):
@@ -150,3 +174,78 @@ def test_without_one_members_of_mode_private_are_shared(host: Host):
     host.module("passthrough_network", name="n", pf="enp1s0", mode="private")
     plug = host.module("passthrough_port", **FIREWALL)["port"]["plug"]
     assert host.module("passthrough_port", **ROUTER)["port"]["plug"] == plug
+
+
+@pytest.mark.parametrize("options", [{"mode": "passthrough", "vlan": 7}, {"mode": "hostdev", "vlan": 7, "managed": True}])
+def test_a_member_of_which_libvirt_has_lost_count_is_left_to_its_holder(host: Host, options):
+    """A reload sets every count to 0, and libvirt gives the first member to all who come. What it says of the settings stays."""
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
+    host.module("passthrough_network", name="n", pf="enp1s0", **options)
+    web1 = host.port_create("n", "web1")
+    as_given = host.virsh(f"net-port-dumpxml n {web1['port']}")
+    host.sighup()
+    taken = host.module("passthrough_port", **FIREWALL)["port"]
+    assert [(lease["owner"], lease["member"]) for lease in host.ports("n")] == [
+        ("web1", web1["member"]), ("firewall", taken["plug"].get("interface") or taken["plug"]["address"])]
+    assert web1["member"] != host.ports("n")[1]["member"]
+    for part in ("<tag id='7'/>", *(["managed='yes'"] if options.get("managed") else [])):
+        assert part in as_given
+        assert part in taken["xml"]
+    assert not host.module("passthrough_port", **FIREWALL)["changed"]
+    for check in (True, False):
+        refusal = host.refusal("passthrough_port", check=check, **ROUTER)
+        assert f"firewall holds {host.ports('n')[1]['member']}, web1 holds {web1['member']}" in refusal
+    assert len(host.ports("n")) == 2
+
+
+def test_a_free_member_that_libvirt_does_not_give_for_it_has_lost_count_is_told(host: Host):
+    """What is released after a reload is counted below 0, which no document of libvirt's shows, until the daemon starts again."""
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=1)
+    host.module("passthrough_network", name="n", pf="enp1s0")
+    web1 = host.port_create("n", "web1")
+    host.sighup()
+    host.port_delete("n", web1)
+    assert "does not give enp1s0v0, which is free: restart libvirt's daemon" in host.refusal("passthrough_port", **FIREWALL)
+    assert host.ports("n") == []
+    host.restart_libvirtd()
+    assert host.module("passthrough_port", **FIREWALL)["port"]["plug"]["interface"] == "enp1s0v0"
+
+
+def test_a_lease_of_a_member_that_libvirt_gave_to_another_too_is_not_confirmed(host: Host, network):
+    mine = host.module("passthrough_port", **FIREWALL)["port"]
+    host.sighup()
+    web1 = host.port_create("n", "web1")
+    assert f"to several (firewall holds {web1['member']}, web1 holds {web1['member']})" in host.refusal("passthrough_port", **FIREWALL)
+    host.port_delete("n", web1)
+    assert host.module("passthrough_port", **FIREWALL)["port"] == mine
+
+
+INTERFACE = "<interface type='direct'><mac address='52:54:00:00:00:01'/><source {}dev='enp1s0v0' mode='passthrough'/></interface>"
+WEB1 = "b4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"
+ADDRESS = "<address type='pci' domain='0x0000' bus='0x01' slot='0x10' function='0x0'/>"
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        INTERFACE.format(""),
+        INTERFACE.format("network='gone' portid='a4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a' "),
+        f"<interface type='hostdev'><mac address='52:54:00:00:00:01'/><source>{ADDRESS}</source></interface>",
+        f"<hostdev mode='subsystem' type='pci'><source>{ADDRESS}</source></hostdev>",
+    ],
+    ids=["macvtap", "macvtap of another network", "VF", "PCI device"],
+)
+def test_what_a_guest_holds_without_a_lease_of_the_network_is_not_given(host: Host, network, device):
+    warm = Warm(host)
+    first, second = ("enp1s0v0", "enp1s0v1") if network == "passthrough" else ("0000:01:10.0", "0000:01:10.2")
+    kind = "interface" if network == "passthrough" else "address"
+    warm.guests.append(f"<domain><name>web1</name><uuid>{WEB1}</uuid><devices>{device}</devices></domain>")
+    assert warm.module("passthrough_port", **FIREWALL)["port"]["plug"][kind] == second
+    for check in (True, False):
+        refusal = warm.attempt("passthrough_port", _ansible_check_mode=check, **ROUTER)
+        assert refusal and f"for firewall holds {second}, web1 holds {first}" in refusal["msg"]
+        refusal = warm.attempt("passthrough_port", _ansible_check_mode=check, **ROUTER, plug={kind: first})
+        assert refusal and f"because web1 holds {first}" in refusal["msg"]
+    assert [lease["member"] for lease in host.ports("n")] == [second]
+    web1 = warm.module("passthrough_port", network="n", owner_name="web1", owner_uuid=WEB1, plug={kind: first})["port"]
+    assert web1["plug"][kind] == first
