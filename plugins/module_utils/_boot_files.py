@@ -24,10 +24,13 @@ _RULE = """ACTION!="remove", {match}, TAG+="systemd", ENV{{SYSTEMD_ALIAS}}+="/vf
 
 _UNIT = """[Unit]
 Description=SR-IOV VFs of the PF {title}
+# The usual dependency on sysinit.target would close a circle where cloud-init wants the network before that.
+DefaultDependencies=no
 Requires=vfpool-sriov-{key}.device
-After=vfpool-sriov-{key}.device
+After=vfpool-sriov-{key}.device local-fs.target systemd-udevd.service
 Wants=network-pre.target
-Before=network-pre.target libvirtd.service virtnetworkd.service virtqemud.service
+Before=network-pre.target libvirtd.service virtnetworkd.service virtqemud.service shutdown.target
+Conflicts=shutdown.target
 
 [Service]
 Type=oneshot

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import configparser
 import os
 import signal
 import subprocess
@@ -232,6 +233,18 @@ def test_a_file_about_another_pf_or_without_vfs_is_no_rival(host: Host) -> None:
     profiles.mkdir(parents=True)
     (profiles / "pf.nmconnection").write_text("[connection]\ninterface-name=enp1s0\n[ethernet]\nmtu=9000\n[ipv4]\nmethod=auto\n", encoding="utf-8")
     assert host.run(num_vfs="4") != []
+
+
+def test_the_unit_for_the_next_boot_waits_for_nothing_that_may_itself_wait_for_the_network(host: Host) -> None:
+    """cloud-init on Debian 12 wants the network before sysinit.target: a unit after that and before the network would close a circle."""
+    host.run(num_vfs="4")
+    (path,) = [host.root / name for name in BY_MAC if name.startswith("etc/systemd/system/vfpool")]
+    unit = configparser.ConfigParser(delimiters="=", strict=False)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(path)
+    assert unit["Unit"]["DefaultDependencies"] == "no"
+    assert all(after.endswith(".device") or after in ("local-fs.target", "systemd-udevd.service") for after in unit["Unit"]["After"].split())
+    assert {"network-pre.target", "libvirtd.service", "virtnetworkd.service"} <= set(unit["Unit"]["Before"].split())
 
 
 def test_the_script_for_the_next_boot_is_good_shell(host: Host) -> None:
