@@ -4,7 +4,8 @@
 """Private to this collection: the record of a rebuild that is under way, for the run after one that was cut short.
 
 It lies in a folder that a reboot empties, as libvirt's own ledger does: after a reboot no guest holds anything.
-The first line is the record, as JSON. Each further line is the UUID of a lease that is back in libvirt's ledger:
+The first line is the record, as JSON. A line "stopped" follows before libvirt may forget any lease: without it there is
+nothing to finish, as long as the network runs. Each further line is the UUID of a lease that is back in libvirt's ledger:
 if such a lease is missing later, its guest has given it back.
 """
 
@@ -21,6 +22,8 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._lock import runtime_
 
 __all__ = ["Journal"]
 
+_STOPPED = "stopped"
+
 
 class Journal:
     """The record of one network; ``key`` is what ``network_key`` gives for it."""
@@ -28,9 +31,12 @@ class Journal:
     def __init__(self, key: str, folder: str | None = None) -> None:
         self.path = os.path.join(folder or runtime_folder(), f"network-{quote(key, safe='')}.rebuild")
 
-    def write(self, uuid: str, xml: str, leases: list[str]) -> None:
-        """Record that the network ``uuid`` with the live ``xml`` is being rebuilt, and the XML of every lease to keep."""
-        record = json.dumps({"uuid": uuid, "xml": xml, "leases": leases})
+    def write(self, uuid: str, xml: str, leases: list[str], before: list[str]) -> None:
+        """Record that the network ``uuid`` with the live ``xml`` is being rebuilt.
+
+        ``leases`` is the XML of every lease to keep, as the new pool takes it, ``before`` of every lease as it is in the ledger.
+        """
+        record = json.dumps({"uuid": uuid, "xml": xml, "leases": leases, "before": before})
         temporary = f"{self.path}.new"
         try:
             with open(temporary, "w", encoding="utf-8", opener=_private) as file:
@@ -42,28 +48,51 @@ class Journal:
             raise SriovError(f"The record {self.path}, without which no lease is risked, cannot be written: {error.strerror}.") from error
 
     def read(self) -> dict[str, Any] | None:
-        """The record with its ``done`` leases, or None when no rebuild is under way."""
+        """The record, whether libvirt was ``stopped`` from knowing the leases, and those that are ``done``; None when no rebuild is under way."""
         try:
             with open(self.path, encoding="utf-8") as file:
                 first, *rest = file.read().splitlines()
-            record: dict[str, Any] = json.loads(first)
+            record: dict[str, Any] = _checked(json.loads(first))
         except FileNotFoundError:
             return None
+        except PermissionError as error:
+            raise SriovError(f"Whether a rebuild was interrupted is not known, for {self.path} cannot be read: run as root, with become.") from error
         except (OSError, ValueError) as error:
             said = f"The record {self.path} of an interrupted rebuild cannot be read ({error})"
             raise SriovError(f"{said}: compare the network's leases with its guests by hand, and remove it.") from error
-        return {**record, "done": set(rest)}
+        return {**record, "stopped": _STOPPED in rest, "done": set(rest) - {_STOPPED}}
+
+    def stopping(self) -> None:
+        """Note that libvirt is about to forget the leases. Raises SriovError where that cannot be noted."""
+        try:
+            self._append(_STOPPED)
+        except OSError as error:
+            raise SriovError(f"The record {self.path}, without which no lease is risked, cannot be written: {error.strerror}.") from error
 
     def mark(self, port: str) -> None:
         """Note that the lease ``port`` is back in the ledger. The leases that are not back yet matter more than a full disk."""
-        with contextlib.suppress(OSError), open(self.path, "a", encoding="utf-8") as file:
-            file.write(f"{port}\n")
+        with contextlib.suppress(OSError):
+            self._append(port)
+
+    def _append(self, line: str) -> None:
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
 
     def remove(self) -> None:
         try:
             os.unlink(self.path)
         except FileNotFoundError:
             return
+
+
+def _checked(record: Any) -> dict[str, Any]:
+    """``record``, if it is one. Raises ValueError for anything else that JSON may say."""
+    record = {"before": [], **record} if isinstance(record, dict) else {}
+    right = {"uuid": str, "xml": str, "leases": list, "before": list}
+    documents = [*record.get("leases", ()), *record.get("before", ())] if all(isinstance(record.get(key), kind) for key, kind in right.items()) else [None]
+    if not all(isinstance(document, str) for document in documents):
+        raise ValueError("it is no record")
+    return record
 
 
 def _private(path: str, flags: int) -> int:

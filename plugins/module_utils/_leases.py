@@ -10,6 +10,7 @@ and ``xml`` (the port's own document).
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
@@ -28,7 +29,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["describe_lease", "holders", "member_of", "parse_port", "plug_element", "put_back", "read_leases", "under"]
+__all__ = ["check_single", "describe_lease", "holders", "member_of", "parse_port", "plug_element", "put_back", "read_leases", "under"]
 
 # Seconds for which a lease is offered back while another client has its member. Such a client was given the member while
 # the ledger was empty, finds the device busy, and lets go.
@@ -70,6 +71,15 @@ def describe_lease(lease: dict[str, Any]) -> str:
 def holders(leases: Iterable[dict[str, Any]]) -> str:
     """Who holds what, in words."""
     return ", ".join(map(describe_lease, leases))
+
+
+def check_single(network: str, leases: list[dict[str, Any]]) -> None:
+    """Raise SriovError where two of ``leases`` have one member: libvirt would take only one of them back."""
+    count = Counter(map(member_of, leases))
+    twice = [f"{describe_lease(lease)} by the lease {lease['port']}" for lease in leases if member_of(lease) and count[member_of(lease)] > 1]
+    if twice:
+        said = f"The network {network} has leased one VF twice ({', '.join(twice)}), so nothing is changed that would lose one of these"
+        raise SriovError(f"{said}: stop one of the two guests, or release its lease with vfpool.sriov.passthrough_port.")
 
 
 def plug_element(mode: str, member: str) -> Element:
@@ -150,7 +160,7 @@ def _attempt(network: Any, leases: list[dict[str, Any]], done: Callable[[str], o
             if not network.connect().isAlive():
                 raise SriovError(f"The connection to libvirt broke while leases of the network {network.name()} were put back: run this again.") from error
             refused.append(lease)
-            reasons.append(" ".join(str(error.__cause__ or error).split()))
+            reasons.append(" ".join(str(error).split()) if error_code(error) else "it is not in the pool, or another holds it")
         else:
             done(lease["port"])
     return refused, reasons

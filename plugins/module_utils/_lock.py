@@ -18,9 +18,13 @@ __all__ = ["locked", "runtime_folder"]
 _PAUSE = 0.1  # seconds between two attempts: flock has no deadline of its own
 
 
-def runtime_folder() -> str:
-    """Where the locks lie, gone after a reboot: of the host for root, else of the user, whose session daemon is theirs alone."""
-    if os.geteuid() == 0:
+def runtime_folder(daemon: str = "system") -> str:
+    """Where locks and records lie, gone after a reboot.
+
+    What is the host's lies where all of its users look, so only root changes it. A ``daemon`` (as of ``daemon_key``) that is
+    one user's own, or elsewhere, has them in that user's folder.
+    """
+    if daemon == "system" or os.geteuid() == 0:
         return "/run/vfpool.sriov"
     return os.path.join(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}", "vfpool.sriov")
 
@@ -44,7 +48,8 @@ def locked(kind: str, name: str, timeout: float = 120, *, check: bool = False, f
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise SriovError(f"The lock {path} for {kind} {name} cannot be made ({error.strerror}): run as root, with become.") from error
+        remedy = "run as root, with become" if isinstance(error, PermissionError) else "put that right, and run this again"
+        raise SriovError(f"The lock {path} for {kind} {name} cannot be made ({error.strerror}): {remedy}.") from error
     try:
         _wait_for(fd, kind, name, timeout)
         os.ftruncate(fd, 0)

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, read_leases
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import check_single, holders, read_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import same_network
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, fit, why_stale
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, fit, is_exclusive, why_stale
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, network_text, parse_network, pool_of
-from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network
+from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
-from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import interrupted, rebuild, restore
+from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import rebuild, undo_rebuild
 from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import enter
 
 if TYPE_CHECKING:
@@ -150,17 +150,18 @@ class NetworkPlanner:
                 f"The network {self.name} is to change ({'; '.join(stale)}), but its new pool lacks what guests hold ({holders(lost)}): "
                 "stop them first, or take the VFs from them with on_in_use=force."
             )
+        if is_exclusive(wanted):
+            check_single(self.name, [taken for taken in map(take, self.leases) if taken is not None] + forgotten)
         self.plan.add(
             f"rebuild the live network {self.name}{_what_becomes_of(self.leases, take, forgotten)}: {'; '.join(stale)}",
             lambda: rebuild(self._network(), self.journal, self.leases, take, self.force, forgotten),
-            self._undo_rebuild,
+            lambda: self._undo_rebuild(current),
         )
 
-    def _undo_rebuild(self) -> None:
-        record = self.journal.read()
-        if record is not None:
-            network = self._network()
-            restore(network, self.journal, interrupted(record, read_network(network)))
+    def _undo_rebuild(self, current: dict[str, Any]) -> None:
+        """The former definition comes first: what force took has its place only there."""
+        self._define(current["xml_inactive"])
+        undo_rebuild(self._network(), self.journal)
 
     def _start(self, forgotten: list[dict[str, Any]]) -> None:
         def start() -> None:

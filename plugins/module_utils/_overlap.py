@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import guest_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import function_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import member_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, expected_members
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, parse_network, pool_of
-from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import guest_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
 if TYPE_CHECKING:

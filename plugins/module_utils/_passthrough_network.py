@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import forgotten_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, daemon_key, network_key, said_by_libvirt
-from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
+from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, runtime_folder
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import definition
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, add_altnames_for, check_list, host_pfs, pool_of_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_plan import NetworkPlanner
@@ -18,7 +19,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import 
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, network_text, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network, report
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, find_overlaps, held_otherwise
-from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import as_recovered, close_record, forgotten_leases, plan_recovery
+from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import as_recovered, close_record, plan_recovery
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import is_interface_name
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
@@ -37,12 +38,13 @@ def bring_to_state(options: dict[str, Any], check: bool, run: Run, warn: Callabl
     if options["state"] == "rendered":
         return {"changed": False, "xml": network_text(definition(options, _judge(options, host_pfs(uri), False, run, warn)[0]))}
     # One lock for all networks of a daemon: that none of them hands out a VF of this one holds only while none of them changes.
-    with locked("libvirt", daemon_key(uri), check=check):
+    folder = runtime_folder(daemon_key(uri))
+    with locked("libvirt", daemon_key(uri), check=check, folder=folder):
         # Before libvirt is asked, so that a mistake is told even where no daemon runs; under the lock, because a run that waits may wait for new VFs.
         pfs = host_pfs(uri)
         pool, final = _judge(options, pfs, check, run, warn)
         with connection(uri) as connected:
-            this_run = _Run(connected, options, Journal(network_key(options["name"], uri)), check, warn)
+            this_run = _Run(connected, options, Journal(network_key(options["name"], uri), folder), check, warn)
             return this_run.foretell_no_more(pfs) if pool is None else this_run.converge(pool, pfs if final else None)
 
 
@@ -80,7 +82,7 @@ class _Run:
 
     def converge(self, pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> dict[str, Any]:
         found = self._read()
-        recovery = plan_recovery(self.connected, self.name, found, self.journal, pfs)
+        recovery = plan_recovery(self.connected, self.name, found, self.journal, pfs, self.options["on_in_use"] == "force")
         if not self.check:
             recovery.plan.apply()
             close_record(self.connected, self.name, self.journal)
@@ -90,6 +92,7 @@ class _Run:
         plan, after_xml = self._plan(before, recovery.forgotten, pool, pfs)
         if not self.check:
             plan.apply()
+            close_record(self.connected, self.name, self.journal)
         after = found if self.check else self._read() if plan.changed else before
         return {
             "changed": recovery.plan.changed or plan.changed,

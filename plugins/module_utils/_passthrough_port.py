@@ -10,6 +10,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import guest_runs
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import (
     describe_lease,
@@ -21,7 +22,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._leases import (
     under,
 )
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, daemon_key, error_code, libvirt, network_key, said_by_libvirt
-from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
+from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, runtime_folder
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._mac import normal_mac
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import host_pfs
@@ -31,7 +32,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, unleased
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
-from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import close_record, guest_runs, plan_recovery
+from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import close_record, plan_recovery
 
 if TYPE_CHECKING:
     from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element
@@ -49,8 +50,9 @@ def bring_port_to_state(options: dict[str, Any], check: bool) -> dict[str, Any]:
     if options["mac"] is not None:
         options["mac"] = normal_mac(options["mac"], "the lease")
     uri = options["uri"]
-    with locked("libvirt", daemon_key(uri), check=check), connection(uri) as connected:
-        return _Port(connected, options, Journal(network_key(options["network"], uri)), check).converge()
+    folder = runtime_folder(daemon_key(uri))
+    with locked("libvirt", daemon_key(uri), check=check, folder=folder), connection(uri) as connected:
+        return _Port(connected, options, Journal(network_key(options["network"], uri), folder), check).converge()
 
 
 def _check_uuids(options: dict[str, Any]) -> None:

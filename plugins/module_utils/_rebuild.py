@@ -9,20 +9,23 @@ them down, stop, start, put the leases back, read them again, and only then forg
 
 from __future__ import annotations
 
+import contextlib
+import signal
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, parse_port, put_back, read_leases
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import libvirt, said_by_libvirt
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import miscounted
+from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import running_owners
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import check_single, holders, member_of, parse_port, put_back, read_leases
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_PORT, error_code, libvirt, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import is_exclusive, miscounted
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import explicit_text, members_of, parse_network, pool_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 
-__all__ = ["interrupted", "rebuild", "restore"]
+__all__ = ["interrupted", "rebuild", "restore", "undo_rebuild"]
 
 
 def rebuild(
@@ -49,54 +52,127 @@ def rebuild(
                 raise SriovError(f"Guests hold VFs that the network {name} is to lose ({holders(lost)}): stop them first.")
             kept = [taken for taken in map(take, leases) if taken is not None] + [lease for lease in forgotten if lease["port"] not in there]
             kept = _in_pool_order(kept, network)
-            journal.write(network.UUIDString(), network.XMLDesc(0), [lease["xml"] for lease in kept])
+            if is_exclusive(parse_network(network.XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE))):
+                check_single(name, kept)
+            journal.write(network.UUIDString(), network.XMLDesc(0), _documents(kept), _documents(leases))
             # Reading and writing take their time: a guest may have started or stopped meanwhile.
             if {port.UUIDString() for port in network.listAllPorts(0)} == there:
                 break
             journal.remove()
-        network.destroy()
-        network.create()
-        put_back(network, kept, journal.mark)
-        _prove(network, kept)
-    journal.remove()
+        ran = running_owners(network.connect())
+        with _undisturbed():
+            journal.stopping()
+            network.destroy()
+            network.create()
+            _enter(network, journal, kept, ran)
+            journal.remove()
 
 
-def interrupted(record: dict[str, Any], current: dict[str, Any]) -> list[dict[str, Any]]:
-    """The leases that a rebuild was cut short of putting back."""
-    there = {lease["port"] for lease in current["leases"]} | record["done"]
-    return [lease for lease in map(parse_port, record["leases"]) if lease["port"] not in there]
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A signal to end waits until the leases are back. Turned into an exception it would come up in the midst of libvirt's bindings."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGHUP, signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def restore(network: Any, journal: Journal, leases: list[dict[str, Any]]) -> None:
+def undo_rebuild(network: Any, journal: Journal) -> None:
+    """Give ``network``, whose definition is its former one again, the leases that it had before a rebuild that failed."""
+    record = journal.read()
+    if record is None or not record["stopped"]:
+        journal.remove()
+        return
+    with said_by_libvirt(f"undo the rebuild of the network {network.name()}"):
+        present = read_leases(network) if network.isActive() else []
+        ports = {lease["port"] for lease in present}
+        before = [lease for lease in map(parse_port, record["before"]) if lease["port"] in ports or lease["port"] not in record["done"]]
+        known = {lease["port"] for lease in map(parse_port, record["before"] + record["leases"])}
+        leases = _in_pool_order(before + [lease for lease in present if lease["port"] not in known], network)
+        journal.write(record["uuid"], record["xml"], _documents(leases), _documents(leases))
+        journal.stopping()
+        if network.isActive():
+            network.destroy()
+    restore(network, journal, leases)
+
+
+def interrupted(record: dict[str, Any], which: str, ledger: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The leases that a rebuild was cut short of putting back: of those to keep (``leases``), or of those from before it (``before``)."""
+    leases = list(map(parse_port, record[which]))
+    known = {parse_port(document)["port"] for document in record["leases"] + record["before"]}
+    there = {lease["port"] for lease in ledger} | record["done"]
+    # A guest that was started again meanwhile has another lease in place of its former one.
+    again = {(lease["owner_uuid"], lease["mac"]) for lease in ledger if lease["port"] not in known}
+    return [lease for lease in leases if lease["port"] not in there and (lease["owner_uuid"], lease["mac"]) not in again]
+
+
+def restore(network: Any, journal: Journal, leases: list[dict[str, Any]], lacking: bool = False) -> None:
     """Make ``network`` run again with ``leases`` in its ledger, after a rebuild that was cut short or failed.
 
-    Where its definition cannot start, it runs with the members that it had.
+    Where its definition cannot start, or is ``lacking`` what is leased, it runs with the members that it had.
     """
     record = journal.read()
-    with said_by_libvirt(f"finish the rebuild of the network {network.name()}"):
-        if not network.isActive():
-            _start_somehow(network, record["xml"] if record else None)
-        put_back(network, leases, journal.mark)
-        _prove(network, leases)
-    journal.remove()
-
-
-def _start_somehow(network: Any, live: str | None) -> None:
+    former = record["xml"] if record and record["uuid"] == network.UUIDString() else None
     try:
-        network.create()
-    except libvirt().libvirtError:
-        if live is None:
-            raise
-        connected, definition = network.connect(), network.XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE)
-        connected.networkDefineXML(explicit_text(live))
+        with said_by_libvirt(f"finish the rebuild of the network {network.name()}"), _undisturbed():
+            ran = running_owners(network.connect())
+            if not network.isActive():
+                _start_somehow(network, former, lacking)
+            _enter(network, journal, leases, ran)
+            journal.remove()
+    except SriovError as error:
+        raise SriovError(f"{error} The leases are recorded in {journal.path}; on_in_use=force gives up those whose VFs the network lacks.") from error
+
+
+def _start_somehow(network: Any, former: str | None, lacking: bool) -> None:
+    """Start a network by its definition, or with its ``former`` members where that cannot be, or is ``lacking`` what is leased."""
+    if not lacking or former is None:
         try:
             network.create()
-        finally:
-            connected.networkDefineXML(definition)
+            return
+        except libvirt().libvirtError:
+            if former is None:
+                raise
+    connected, definition = network.connect(), network.XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE)
+    try:
+        with contextlib.suppress(libvirt().libvirtError):  # some of its former members may be no VFs any more
+            connected.networkDefineXML(explicit_text(former))
+            network.create()
+    finally:
+        connected.networkDefineXML(definition)
+    if not network.isActive():
+        network.create()
+
+
+def _members(network: Any) -> list[str]:
+    return members_of(pool_of(parse_network(network.XMLDesc(0))))
+
+
+def _documents(leases: list[dict[str, Any]]) -> list[str]:
+    return [lease["xml"] for lease in leases]
+
+
+def _enter(network: Any, journal: Journal, leases: list[dict[str, Any]], ran: set[str]) -> None:
+    """Put ``leases`` back, except of the guests that ``ran`` and have stopped while the ledger was empty."""
+    put_back(network, leases, journal.mark)
+    stopped = ran - running_owners(network.connect())
+    for lease in leases:
+        if lease["owner_uuid"] in stopped:
+            _release(network, lease["port"])
+    _prove(network, [lease for lease in leases if lease["owner_uuid"] not in stopped])
+
+
+def _release(network: Any, port: str) -> None:
+    try:
+        network.portLookupByUUIDString(port).delete()
+    except libvirt().libvirtError as error:
+        if error_code(error) != NO_PORT:
+            raise
 
 
 def _in_pool_order(leases: list[dict[str, Any]], network: Any) -> list[dict[str, Any]]:
-    order = {member: position for position, member in enumerate(members_of(pool_of(parse_network(network.XMLDesc(0)))))}
+    order = {member: position for position, member in enumerate(_members(network))}
     return sorted(leases, key=lambda lease: order.get(member_of(lease) or "", len(order)))
 
 

@@ -8,40 +8,24 @@ They are missing after a rebuild that was cut short, and after someone stopped a
 
 from __future__ import annotations
 
-import contextlib
-import glob
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._guests import Claim, domain_claims
+from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import forgotten_leases, guest_runs
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, parse_port, put_back
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_DOMAIN, NO_NETWORK, connection, error_code, is_local, libvirt, said_by_libvirt
-from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, fit
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import (
-    Element,
-    members_of,
-    network_text,
-    new_element,
-    parse_network,
-    parse_xml,
-    pool_of,
-    set_members,
-)
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, network_text, parse_network, pool_of, set_members
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import interrupted, restore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 
-# Where the system's QEMU driver keeps the state of its running guests.
-_STATE = "/run/libvirt/qemu"
-
-__all__ = ["Recovery", "as_recovered", "close_record", "enter", "guest_claims", "guest_runs", "plan_recovery"]
+__all__ = ["Recovery", "as_recovered", "close_record", "enter", "plan_recovery"]
 
 
 class Recovery(NamedTuple):
@@ -52,31 +36,68 @@ class Recovery(NamedTuple):
     forgotten: list[dict[str, Any]]
 
 
-def plan_recovery(connected: Any, name: str, current: dict[str, Any] | None, journal: Journal, pfs: list[dict[str, Any]] | None) -> Recovery:
+def plan_recovery(
+    connected: Any, name: str, current: dict[str, Any] | None, journal: Journal, pfs: list[dict[str, Any]] | None, force: bool = False
+) -> Recovery:
     """The steps that finish what another run began and put back what libvirt forgot, before anything else is planned.
 
     ``current`` is what ``read_network`` says of the network ``name``, None where there is none: its guests may run all the same.
+    With ``force``, what cannot be put back is given up, which else makes the plan fail.
     """
     plan = Plan()
     forgotten = forgotten_leases(connected, name, current["leases"] if current else [])
-    record = journal.read()
-    unfinished = current is not None and record is not None and record["uuid"] == current["uuid"]
-    if current is None or not (current["active"] or unfinished):
+    record = _record(connected, name, journal)
+    if current is None:
+        return Recovery(plan, [], forgotten + _without(_outstanding(connected, record, "leases", []), forgotten))
+    unfinished = record is not None and (record["stopped"] or not current["active"])
+    if not (current["active"] or unfinished):
         return Recovery(plan, [], forgotten)
     take = _fit(current, pfs)
     fitting = [taken for taken in map(take, forgotten) if taken is not None]
     rest = [lease for lease in forgotten if take(lease) is None]
     if unfinished and record is not None:
-        leases = [lease for lease in interrupted(record, current) if guest_runs(connected, lease) is not False]
-        known = {lease["port"] for lease in leases}
-        leases += [lease for lease in fitting if lease["port"] not in known]
-        if leases or not current["active"]:
+        outstanding = [take(lease) or lease for lease in _outstanding(connected, record, "leases", current["leases"])]
+        given_up = [lease for lease in outstanding if force and take(lease) is None]
+        leases = _without(outstanding, given_up)
+        # What force took stays taken, unless it was being undone: then the definition has room for it again.
+        if current["active"] or pfs is not None:
+            before = _outstanding(connected, record, "before", current["leases"])
+            leases += [lease for lease in _without(before, list(map(parse_port, record["leases"]))) if take(lease) is lease]
+        leases += _without(fitting, leases)
+        lacking = any(take(lease) is None for lease in leases)
+        if leases or given_up or not current["active"]:
             said = f", and put back its leases ({holders(leases)})" if leases else ""
-            plan.add(f"finish the interrupted rebuild of the network {name}{said}", lambda: restore(find_network(connected, name), journal, leases))
-        return Recovery(plan, leases, [lease for lease in rest if lease["port"] not in known])
+            said += f", giving up {holders(given_up)}" if given_up else ""
+            doing = f"finish the interrupted rebuild of the network {name}{said}"
+            plan.add(doing, lambda: restore(find_network(connected, name), journal, leases, lacking))
+        return Recovery(plan, leases, _without(rest, leases))
     if fitting:
         plan.add(f"put back leases of the network {name} that libvirt has forgotten ({holders(fitting)})", lambda: enter(connected, name, fitting))
     return Recovery(plan, fitting, rest)
+
+
+def _record(connected: Any, name: str, journal: Journal) -> dict[str, Any] | None:
+    """The record of the network ``name``. One of a network that is gone is of the one that has its name now, which has none of the leases yet."""
+    record = journal.read()
+    if record is None:
+        return None
+    try:
+        return record if connected.networkLookupByUUIDString(record["uuid"]).name() == name else None
+    except libvirt().libvirtError as error:
+        if error_code(error) != NO_NETWORK:
+            raise
+    return {**record, "stopped": True, "done": set()}
+
+
+def _outstanding(connected: Any, record: dict[str, Any] | None, which: str, ledger: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of the leases that a rebuild was to keep (``leases``) or of those before it (``before``): what the ledger lacks and may be held."""
+    missing = interrupted(record, which, ledger) if record else []
+    return [lease for lease in missing if guest_runs(connected, lease) is not False]
+
+
+def _without(leases: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    ports = {lease["port"] for lease in others}
+    return [lease for lease in leases if lease["port"] not in ports]
 
 
 def _fit(current: dict[str, Any], pfs: list[dict[str, Any]] | None) -> Callable[[dict[str, Any]], dict[str, Any] | None]:
@@ -96,17 +117,12 @@ def as_recovered(current: dict[str, Any], restored: list[dict[str, Any]], pfs: l
 
 
 def close_record(connected: Any, name: str, journal: Journal) -> None:
-    """Remove a record with which nothing is left to do: the rebuild of the network ``name`` is finished, or what was rebuilt is gone."""
-    record = journal.read()
+    """Remove a record with which nothing is left to do: the network ``name`` runs with its leases again, or nobody holds one."""
+    record = _record(connected, name, journal)
     if record is None:
         return
-    try:
-        rebuilt = connected.networkLookupByUUIDString(record["uuid"]).name()
-    except libvirt().libvirtError as error:
-        if error_code(error) != NO_NETWORK:
-            raise
-        rebuilt = name
-    if rebuilt == name:
+    network = find_network(connected, name)
+    if (network is not None and network.isActive()) or not _outstanding(connected, record, "leases", []):
         journal.remove()
 
 
@@ -114,106 +130,3 @@ def enter(connected: Any, name: str, leases: list[dict[str, Any]]) -> None:
     """Put ``leases`` into the ledger of an active network."""
     with said_by_libvirt(f"put leases of the network {name} back"):
         put_back(find_network(connected, name), leases)
-
-
-def forgotten_leases(connected: Any, name: str, leases: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The leases of the network ``name`` that running guests hold by their own account and the ledger, ``leases``, does not know."""
-    there = {lease["port"] for lease in leases}
-    local = is_local(connected.getURI())
-    held = [lease for document in _running_guests(connected) for lease in _leases_of_guest(document, name, local)]
-    return [lease for lease in held if lease["port"] not in there]
-
-
-def guest_claims(connected: Any) -> list[Claim]:
-    """Every device that a running guest holds by its own account, be it from this network, from another, or from none."""
-    documents = (etree().tostring(document, encoding="unicode") for document in _running_guests(connected))
-    return [claim for document in documents for claim in domain_claims(document, active=True).claims]
-
-
-@contextlib.contextmanager
-def _daemon_of_guests(connected: Any) -> Iterator[Any | None]:
-    """The connection that tells which guests run: a daemon of networks alone knows of none, so QEMU's on the same host is asked.
-
-    None where no guest can run. Raises SriovError where guests may run and nobody tells of them.
-    """
-    uri = connected.getURI()
-    if not uri.startswith("network"):
-        yield connected
-        return
-    with contextlib.ExitStack() as stack:
-        try:
-            daemon = stack.enter_context(connection("qemu" + uri[len("network") :], readonly=True))
-        except SriovError as error:
-            if not is_local(uri) or glob.glob(f"{_STATE}/*.xml"):
-                raise SriovError(f"{uri} does not know what guests hold, and who does cannot be asked. {error}") from error
-            daemon = None
-        yield daemon
-
-
-def _running_guests(connected: Any) -> list[Element]:
-    documents = []
-    with _daemon_of_guests(connected) as daemon:
-        for domain in daemon.listAllDomains(libvirt().VIR_CONNECT_LIST_DOMAINS_ACTIVE) if daemon else []:
-            try:
-                documents.append(parse_xml(domain.XMLDesc(0)))
-            except libvirt().libvirtError as error:
-                if error_code(error) != NO_DOMAIN:  # a guest that stopped since the list was made
-                    raise
-    return documents
-
-
-def _leases_of_guest(domain: Element, network: str, local: bool) -> list[dict[str, Any]]:
-    leases = []
-    private = None
-    for interface in domain.iterfind("devices/interface"):
-        source, mac = interface.find("source"), interface.findall("mac")
-        if interface.get("type") == "direct" and source is not None and source.get("network") == network and source.get("portid"):
-            plug = new_element("plug", type="direct", dev=source.get("dev"), mode=source.get("mode"))
-            leases.append(parse_port(_port_text(domain, source.get("portid"), mac[0].get("address"), plug)))
-        elif interface.get("type") == "hostdev" and local:
-            private = _private_state(domain.findtext("name")) if private is None else private
-            leases += [lease for lease in _hostdev_leases(domain, private, network) if lease["mac"] == mac[0].get("address")]
-    return leases
-
-
-def _private_state(guest: str) -> Element:
-    """What libvirt keeps for itself of a running guest. It alone tells the lease of a PCI device: the live XML has lost it."""
-    path = f"{_STATE}/{guest}.xml"
-    try:
-        with open(path, encoding="utf-8") as file:
-            return parse_xml(file.read())
-    except FileNotFoundError:  # a guest that stopped since the list was made
-        return new_element("domstatus")
-    except (OSError, etree().XMLSyntaxError) as error:
-        raise SriovError(f"Whose VFs the guest {guest} holds is not known, for {path} cannot be read ({error}): run as root, with become.") from error
-
-
-def _hostdev_leases(domain: Element, private: Element, network: str) -> list[dict[str, Any]]:
-    leases = []
-    for interface in private.iterfind("domain/devices/interface[@type='network']"):
-        source, address = interface.find("source"), interface.find("actual[@type='hostdev']/source/address")
-        if address is not None and source.get("network") == network and source.get("portid"):
-            plug = new_element("plug", new_element("address", **{name: value for name, value in address.attrib.items() if name != "type"}), type="hostdev-pci")
-            leases.append(parse_port(_port_text(domain, source.get("portid"), interface.find("mac").get("address"), plug)))
-    return leases
-
-
-def _port_text(domain: Element, port: str, mac: str, plug: Element) -> str:
-    """The document of the port that a guest's live interface was given."""
-    owner = new_element("owner", new_element("name"), new_element("uuid"))
-    owner[0].text, owner[1].text = domain.findtext("name"), domain.findtext("uuid")
-    root = new_element("networkport", new_element("uuid"), owner, new_element("mac", address=mac), plug)
-    root[0].text = port
-    text: str = etree().tostring(root, encoding="unicode")
-    return text
-
-
-def guest_runs(connected: Any, lease: dict[str, Any]) -> bool | None:
-    """Whether the owner of a lease is a guest that runs. None for an owner that libvirt does not know: of that nothing can be said."""
-    with _daemon_of_guests(connected) as daemon:
-        try:
-            return None if daemon is None else bool(daemon.lookupByUUIDString(lease["owner_uuid"]).isActive())
-        except libvirt().libvirtError as error:
-            if error_code(error) != NO_DOMAIN:
-                raise
-    return None

@@ -57,7 +57,7 @@ options:
     type: str
     choices:
       fail: Fail before anything is written, and name the guests.
-      force: Go on. The guests lose their leases.
+      force: Go on. The guests lose their leases, those among them that an interrupted run recorded and whose VFs are gone.
     default: fail
   overlap:
     description:

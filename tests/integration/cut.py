@@ -30,13 +30,14 @@ _CALL = 0
 class Cut:
     """Passes on every call of one client, and counts them; at call number `at` it makes `fall` happen.
 
-    With `answered`, the daemon has done the call and the client has not heard of it; without, the daemon never sees the call.
+    With `answered`, the daemon has done the call and the client has not heard of it; without, the daemon never sees the call,
+    unless the client `goes_on` after what happened.
     """
 
-    def __init__(self, host: Host, at: int | None = None, answered: bool = False, fall: Callable[[int], object] | None = None) -> None:
+    def __init__(self, host: Host, at: int | None = None, answered: bool = False, fall: Callable[[int], object] | None = None, goes_on: bool = False) -> None:
         self.calls = 0
         self.fallen = False
-        self._at, self._answered, self._fall = at, answered, fall or _kill
+        self._at, self._answered, self._fall, self._goes_on = at, answered, fall or _kill, goes_on
         self._daemon = str(host.root / "run/libvirt/libvirt-sock")
         self._path = host.root / "run/libvirt/cut-sock"
 
@@ -65,14 +66,17 @@ class Cut:
             daemon.connect(self._daemon)
             # A rebuild has one call under way at a time: its reply is the next packet that comes back.
             for packet, number in self._packets(client):
-                if number is not None and number == self._at and not self._answered:
+                reached = number is not None and number == self._at
+                if reached and not self._answered:
                     self._cut(pid)
-                    return
+                    if not self._goes_on:
+                        return
                 daemon.sendall(packet)
                 reply = _packet(daemon)
-                if number is not None and number == self._at:
+                if reached and self._answered:
                     self._cut(pid)
-                    return
+                    if not self._goes_on:
+                        return
                 client.sendall(reply)
 
     def _packets(self, client: socket.socket) -> Iterator[tuple[bytes, int | None]]:

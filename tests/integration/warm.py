@@ -82,7 +82,9 @@ class Warm:
         return self._ask("client", "ledger", {"network": network})
 
     def forget(self) -> None:
-        """Remove every network."""
+        """Remove every network, and what is recorded of rebuilds."""
+        for record in (self._host.root / "run/vfpool.sriov").glob("*.rebuild"):
+            record.unlink()
         self._ask("client", "forget", {})
 
 
@@ -92,6 +94,7 @@ class _Guest:
     def __init__(self, document: str) -> None:
         self.XMLDesc = lambda _flags: document
         self.isActive = lambda: True
+        self.UUIDString = lambda: document.split("<uuid>")[1].split("</uuid>", maxsplit=1)[0]
 
 
 def _module(name: str, asked: dict[str, Any]) -> None:

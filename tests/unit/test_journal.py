@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import network_key
 
@@ -23,6 +24,27 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import netwo
 )
 def test_a_network_has_one_key_for_each_daemon_that_may_have_it(uri: str, key: str):
     assert network_key("n", uri) == key
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "null", '{"uuid": 5, "xml": "", "leases": []}', '{"uuid": "", "xml": "", "leases": [5]}', "{", ""])
+def test_what_is_no_record_is_refused_with_its_path_and_what_to_do(tmp_path: Path, text: str):
+    journal = Journal("n", str(tmp_path))
+    Path(journal.path).write_text(text + "\n")
+    with pytest.raises(SriovError, match=rf"^The record {journal.path} .* cannot be read .*: compare the network's leases with its guests by hand"):
+        journal.read()
+
+
+def test_a_record_tells_whether_any_lease_was_at_risk(tmp_path: Path):
+    journal = Journal("n", str(tmp_path))
+    journal.write("0b2d64da-3d0e-431e-afdd-804415d6ebbb", "<network/>", ["<kept/>"], ["<kept/>", "<taken/>"])
+    assert journal.read() == {
+        "uuid": "0b2d64da-3d0e-431e-afdd-804415d6ebbb", "xml": "<network/>", "leases": ["<kept/>"], "before": ["<kept/>", "<taken/>"],
+        "stopped": False, "done": set(),
+    }  # fmt: skip
+    journal.stopping()
+    journal.mark("5d7c1d16-4c24-4d2f-8a43-2d0a0f2a5e8d")
+    record = journal.read()
+    assert record is not None and record["stopped"] and record["done"] == {"5d7c1d16-4c24-4d2f-8a43-2d0a0f2a5e8d"}
 
 
 def test_a_lease_that_cannot_be_noted_does_not_keep_the_next_from_going_back(tmp_path: Path):

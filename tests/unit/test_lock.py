@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
+from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, runtime_folder
 
 
 def hold(folder: str, held: multiprocessing.synchronize.Event) -> None:
@@ -55,6 +55,13 @@ def test_a_name_with_a_slash_stays_inside_the_folder_of_the_locks(tmp_path: Path
 
 def test_a_lock_that_cannot_be_made_says_so_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    unusable = locked("PF", "0000:01:00.0", folder=str(tmp_path / "file"))
-    with pytest.raises(SriovError, match=r"cannot be made .*: run as root, with become"), unusable:
-        pass
+    for folder, remedy in ((str(tmp_path / "file"), r"File exists\): put that right"), ("/sys/vfpool", r"Operation not permitted\): run as root")):
+        with pytest.raises(SriovError, match=rf"cannot be made \({remedy}"), locked("PF", "0000:01:00.0", folder=folder):
+            pass
+
+
+def test_whoever_changes_the_networks_of_the_host_looks_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert runtime_folder("system") == runtime_folder() == "/run/vfpool.sriov"
+    assert runtime_folder("session") == runtime_folder("qemu+ssh://kvm2/system") == "/run/user/1000/vfpool.sriov"

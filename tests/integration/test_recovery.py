@@ -1,0 +1,182 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes wrong with a rebuild, and beside it: no lease is lost, and nothing is said that is not so."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import Any
+
+import pytest
+
+from ansible_collections.vfpool.sriov.tests.integration.cut import URI, Cut
+from ansible_collections.vfpool.sriov.tests.integration.host import Host, network
+from ansible_collections.vfpool.sriov.tests.integration.warm import PYTHON, Warm
+from ansible_collections.vfpool.sriov.tests.sysfs_tree import PF
+
+NETWORK = {"name": "n", "pf": "enp1s0"}
+FIREWALL = {"network": "n", "owner_name": "firewall", "owner_uuid": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
+ROUTER = {"network": "n", "owner_name": "router", "owner_uuid": "d4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
+GUEST = "e4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"
+JOURNAL = "run/vfpool.sriov/network-n.rebuild"
+START_FAILS_ONCE = """#!/bin/sh
+if [ "$2" = start ] && rm /run/armed 2>/dev/null; then exit 1; fi
+exit 0
+"""
+
+
+@pytest.fixture
+def card(host: Host) -> PF:
+    return host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)
+
+
+@pytest.fixture
+def warm(host: Host, card: PF) -> Warm:
+    warm = Warm(host)
+    warm.module("passthrough_network", **NETWORK)
+    return warm
+
+
+def holds(host: Host) -> list[tuple[str | None, str | None]]:
+    return [(lease["owner"], lease["member"]) for lease in host.ports("n")]
+
+
+def refusal(warm: Warm, module: str, **options: Any) -> str:
+    result = warm.attempt(module, **options)
+    assert result and result.get("failed"), result
+    return str(result["msg"])
+
+
+def write_record(host: Host, *, stopped: bool = True) -> None:
+    """As a rebuild does before it stops the network."""
+    leases = [host.virsh(f"net-port-dumpxml n {lease['port']}") for lease in host.ports("n")]
+    record = {"uuid": host.xml("n").findtext("uuid"), "xml": host.virsh("net-dumpxml n"), "leases": leases, "before": leases}
+    (host.root / JOURNAL).write_text(json.dumps(record) + "\n" + ("stopped\n" if stopped else ""))
+
+
+@pytest.mark.parametrize("change", [{"vfs": "1-3", "on_in_use": "force"}, {"vlan": 7}])
+def test_a_rebuild_that_fails_leaves_every_lease_and_what_was_live(host: Host, warm: Warm, change: dict[str, Any]):
+    for owner in (FIREWALL, ROUTER):
+        warm.module("passthrough_port", **owner)
+    hook = host.root / "etc/libvirt/hooks/network"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(START_FAILS_ONCE)
+    hook.chmod(0o755)
+    host.restart_libvirtd()
+    before = host.ports("n"), host.virsh("net-dumpxml n --inactive")
+    (host.root / "run/armed").write_text("")
+    said = refusal(warm, "passthrough_network", **NETWORK, **change)
+    hook.unlink()
+    assert "Undone: rebuild the live network n" in said and "Could not be undone" not in said
+    assert (host.ports("n"), host.virsh("net-dumpxml n --inactive")) == before
+    assert host.members("n") == [f"enp1s0v{index}" for index in range(4)] and host.xml("n").find("vlan") is None
+    assert not warm.module("passthrough_network", **NETWORK)["changed"]
+    assert not (host.root / JOURNAL).exists()
+
+
+def test_one_vf_with_two_leases_is_found_before_anything_is_stopped(host: Host, warm: Warm):
+    for index in (1, 2):
+        host.port_create("n", f"web{index}", mac=f"52:54:00:00:00:0{index}")
+    host.sighup()
+    double = host.port_create("n", "web3", mac="52:54:00:00:00:03")
+    before = host.ports("n")
+    for force in ({}, {"on_in_use": "force"}):
+        said = refusal(warm, "passthrough_network", **NETWORK, vlan=7, **force)
+        assert "The network n has leased one VF twice (web1 holds enp1s0v0 by the lease" in said and str(double["port"]) in said
+        assert host.ports("n") == before
+    host.port_delete("n", double)
+    warm.module("passthrough_network", **NETWORK, vlan=7)
+    assert holds(host) == [("web1", "enp1s0v0"), ("web2", "enp1s0v1")]
+
+
+@pytest.mark.parametrize("again", ["by us", "by hand"])
+def test_a_network_made_anew_gets_the_leases_of_an_interrupted_rebuild(host: Host, warm: Warm, again: str):
+    warm.module("passthrough_port", **FIREWALL)
+    before = host.ports("n")
+    write_record(host)
+    host.virsh("net-destroy n")
+    host.virsh("net-undefine n")
+    assert not warm.module("passthrough_network", name="n", state="absent")["changed"]
+    if again == "by hand":
+        host.define(network(name="n"))
+    foretold = warm.module("passthrough_network", **NETWORK, _ansible_check_mode=True)["actions"]
+    assert warm.module("passthrough_network", **NETWORK)["actions"] == foretold
+    assert host.ports("n") == before
+    assert not (host.root / JOURNAL).exists()
+    assert warm.module("passthrough_port", **ROUTER)["port"]["plug"]["interface"] == "enp1s0v1"
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_a_recorded_lease_whose_vf_is_gone_is_given_up_by_force_alone(host: Host, warm: Warm, card: PF, started: bool):
+    for owner in (FIREWALL, ROUTER):
+        warm.module("passthrough_port", **owner)
+    write_record(host)
+    host.virsh("net-destroy n")
+    card.remove_vf(1)
+    if started:
+        host.virsh("net-start n")
+    said = refusal(warm, "passthrough_network", **NETWORK)
+    assert "router holds enp1s0v1" in said and "on_in_use=force" in said and "codec" not in said
+    assert (f"recorded in /{JOURNAL};" in said) == started
+    done = warm.module("passthrough_network", **NETWORK, on_in_use="force")
+    assert "router holds enp1s0v1" in str(done["actions"])
+    assert holds(host) == [("firewall", "enp1s0v0")]
+    assert not warm.module("passthrough_network", **NETWORK)["changed"]
+
+
+def test_a_record_from_before_the_stop_takes_nothing_from_a_guest_that_was_started_again(host: Host, warm: Warm):
+    lease = host.port_create("n", "web1", owner_uuid=GUEST)
+    write_record(host, stopped=False)
+    host.port_delete("n", lease)
+    again = host.port_create("n", "web1", owner_uuid=GUEST)
+    assert not warm.module("passthrough_network", **NETWORK)["changed"]
+    assert host.ports("n") == [again] and not (host.root / JOURNAL).exists()
+
+
+def test_a_guest_that_was_started_again_after_the_stop_has_one_lease(host: Host, warm: Warm):
+    lease = host.port_create("n", "web1", owner_uuid=GUEST)
+    write_record(host)
+    host.port_delete("n", lease)
+    again = host.port_create("n", "web1", owner_uuid=GUEST)
+    assert not warm.module("passthrough_network", **NETWORK)["changed"]
+    assert host.ports("n") == [again] and not (host.root / JOURNAL).exists()
+
+
+def test_a_guest_that_stops_while_the_ledger_is_empty_leaves_no_lease_behind(host: Host, warm: Warm):
+    program = f"""if True:
+        import libvirt
+        from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
+        from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import rebuild
+        network = libvirt.open("qemu:///system").networkLookupByName("n")
+        class Guest:
+            UUIDString = lambda self: "{GUEST}"
+        running = [Guest()]
+        libvirt.virConnect.listAllDomains = lambda connection, flags: list(running)
+        create = network.create
+        network.create = lambda: (running.clear(), create())
+        rebuild(network, Journal("n"), [], lambda lease: lease, False, [])
+    """
+    host.port_create("n", "web1", owner_uuid=GUEST)
+    other = host.port_create("n", "web2", mac="52:54:00:00:00:02")
+    host.run(*PYTHON, "-c", program)
+    assert host.ports("n") == [other]
+    assert host.port_create("n", "web3", mac="52:54:00:00:00:03")["member"] == "enp1s0v0"
+
+
+def test_a_run_that_is_told_to_end_puts_the_leases_back_first(host: Host, warm: Warm):
+    for owner in (FIREWALL, ROUTER):
+        warm.module("passthrough_port", **owner)
+    leases, ended_after_it = host.ports("n"), 0
+    for at in range(200):
+        with Cut(host, at, fall=lambda pid: os.kill(pid, signal.SIGTERM), goes_on=True) as cut:
+            result = warm.attempt("passthrough_network", **NETWORK, vlan=7, uri=URI)
+        assert host.ports("n") == leases
+        if not cut.fallen:
+            break
+        assert result is None
+        ended_after_it += host.xml("n").find("vlan") is not None
+        warm.module("passthrough_network", **NETWORK)
+    assert ended_after_it > 4
