@@ -182,7 +182,8 @@ def wanted_num_vfs(text: str | None, pf: dict[str, Any]) -> int | None:
     most: int = pf["total_vfs"]
     if text == "max":
         return most
-    if not text.isdecimal():
+    # As sysfs writes it: the script for the next boot compares the two as texts.
+    if not (text.isascii() and text.isdecimal() and text == str(int(text))):
         raise SriovError(f"num_vfs {text!r} is no number of VFs: write 0 to {most}, or max.")
     if most == 0 and int(text):
         raise SriovError(f"num_vfs {text} is more than {describe_pf(pf)} has, which is none: switch SR-IOV on in the BIOS, or in the card's own firmware.")

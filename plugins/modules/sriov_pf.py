@@ -178,6 +178,12 @@ pf:
   returned: success
   type: dict
   sample: {"name": "enp1s0", "pci_address": "0000:01:00.0", "total_vfs": 7, "num_vfs": 4}
+incomplete:
+  description: What of RV(pf) could not be read and is null there, and why, as in the facts.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
 actions:
   description: What was done, or would be done in check mode, in order.
   returned: success
@@ -218,7 +224,7 @@ affected:
       sample: true
 diff:
   description: What is declared, before and after, as YAML.
-  returned: in diff mode
+  returned: success
   type: dict
   sample: {"before": "num_vfs: 3\n", "after": "num_vfs: 4\n"}
 """
@@ -330,20 +336,25 @@ def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict[str, Any]:
 
     with locked("PF", address, timeout, check=module.check_mode):
         sriov = gather([address], everything, run, sysfs)
-        pf = sriov["pfs"][0]
         now, unknown_use = for_plan(sriov)
         kernel, drivers = PfKernel(now, run, timeout, sysfs), VfDrivers(now, run, timeout, sysfs)
         wish = PfPlan(now, module.params, kernel, drivers, look_again, unknown_use)
         networks, doubt = dependent_networks(now) if wish.destroys_vfs and NO_LIBVIRT not in unknown_use else ([], None)
         if not module.check_mode and wish.plan.changed:
             wish.plan.apply()
-            pf = gather([address], everything, run, sysfs)["pfs"][0]
+            sriov = gather([address], everything, run, sysfs)
     for warning in wish.warnings:
         module.warn(warning)
     if doubt:
         module.warn(f"Which networks hand out the VFs of {describe_pf(now)} is not known, so affected lacks them: {doubt}.")
-    diff = as_diff(describe_pf(pf), wish.before, wish.after)
-    return {"changed": wish.plan.changed, "actions": wish.plan.actions, "affected": wish.affected + networks, "diff": diff, "pf": pf}
+    return {
+        "changed": wish.plan.changed,
+        "actions": wish.plan.actions,
+        "affected": wish.affected + networks,
+        "diff": as_diff(describe_pf(now), wish.before, wish.after),
+        "pf": sriov["pfs"][0],
+        "incomplete": sriov["incomplete"],
+    }
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from ansible_collections.vfpool.sriov.tests.unit.wishes import foretell, plan, r
         ("-1", "num_vfs '-1' is no number of VFs: write 0 to 8, or max."),
         ("many", "num_vfs 'many' is no number of VFs: write 0 to 8, or max."),
         ("1.5", "num_vfs '1.5' is no number of VFs: write 0 to 8, or max."),
+        ("03", "num_vfs '03' is no number of VFs: write 0 to 8, or max."),
+        ("\u0663", "num_vfs '\u0663' is no number of VFs: write 0 to 8, or max."),
     ],
 )
 def test_a_number_that_the_card_cannot_have_is_refused_before_anything_is_written(kernel: RecordedKernel, num_vfs: str, sentence: str) -> None:
