@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ lab:
   hosts:
     {name}:
       ansible_ssh_common_args: -F {folder}/ssh_config
+      ansible_control_path_dir: {sockets}
       ansible_python_interpreter: /usr/bin/python3
 """
 
@@ -107,7 +109,8 @@ class Machine:
                 stderr=log,
                 start_new_session=True,
             )
-        record = {"pid": process.pid, "began": _began(process.pid), **kind}
+        # The path of a socket has at most 107 characters, a checkout's may have more.
+        record = {"pid": process.pid, "began": _began(process.pid), "sockets": tempfile.mkdtemp(prefix="vfpool-", dir="/tmp"), **kind}
         (self.folder / "machine.json").write_text(json.dumps(record, indent=2) + "\n")
         while not (self.folder / "qmp").exists():
             if process.poll() is not None:
@@ -115,7 +118,7 @@ class Machine:
             time.sleep(0.05)
         port = self._ssh_port()
         (self.folder / "ssh_config").write_text(SSH_CONFIG.format(name=self.name, port=port, key=disks / "key"))
-        self.inventory.write_text(INVENTORY.format(name=self.name, folder=self.folder))
+        self.inventory.write_text(INVENTORY.format(name=self.name, folder=self.folder, sockets=record["sockets"]))
 
     def wait(self, command: str) -> None:
         """Wait for ssh, then run a command in the host, whatever it comes to."""
@@ -136,7 +139,7 @@ class Machine:
     def monitor(self, line: str) -> str:
         """What QEMU's human monitor answers to ``line``."""
         with socket.socket(socket.AF_UNIX) as connection:
-            # The path of a socket has at most 107 characters, a checkout's may have more.
+            # As long as a checkout's path is, this one is short enough for a socket.
             folder = os.open(self.folder, os.O_PATH)
             try:
                 connection.connect(f"/proc/self/fd/{folder}/qmp")
@@ -179,6 +182,8 @@ class Machine:
             os.kill(pid, signal.SIGKILL)
             while self.running and not _zombie(pid):
                 time.sleep(0.02)
+        if "sockets" in self.state:
+            shutil.rmtree(self.state["sockets"], ignore_errors=True)
         if self.folder.exists():
             LOGS.mkdir(parents=True, exist_ok=True)
             for log in self.folder.glob("*.log"):
