@@ -22,21 +22,20 @@ if TYPE_CHECKING:
 # Where the system's QEMU driver keeps the state of its running guests.
 _STATE = "/run/libvirt/qemu"
 
-__all__ = ["forgotten_leases", "guest_claims", "guest_runs", "running_owners"]
+__all__ = ["forgotten_leases", "guest_claims", "guest_runs", "running_guests", "running_owners"]
 
 
-def forgotten_leases(connected: Any, name: str, leases: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The leases of the network ``name`` that running guests hold by their own account and the ledger, ``leases``, does not know."""
+def forgotten_leases(connected: Any, guests: list[str], name: str, leases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The leases of the network ``name`` that ``guests`` hold by their own account and the ledger, ``leases``, does not know."""
     there = {lease["port"] for lease in leases}
     local = is_local(connected.getURI())
-    held = [lease for document in _running_guests(connected) for lease in _leases_of_guest(document, name, local)]
+    held = [lease for document in guests for lease in _leases_of_guest(parse_xml(document), name, local)]
     return [lease for lease in held if lease["port"] not in there]
 
 
-def guest_claims(connected: Any) -> list[Claim]:
-    """Every device that a running guest holds by its own account, be it from this network, from another, or from none."""
-    documents = (etree().tostring(document, encoding="unicode") for document in _running_guests(connected))
-    return [claim for document in documents for claim in domain_claims(document, active=True).claims]
+def guest_claims(guests: list[str]) -> list[Claim]:
+    """Every device that one of ``guests`` holds by its own account, be it from this network, from another, or from none."""
+    return [claim for document in guests for claim in domain_claims(document, active=True).claims]
 
 
 @contextlib.contextmanager
@@ -69,12 +68,13 @@ def _active(daemon: Any | None) -> Any:
     return daemon.listAllDomains(libvirt().VIR_CONNECT_LIST_DOMAINS_ACTIVE) if daemon else []
 
 
-def _running_guests(connected: Any) -> list[Element]:
+def running_guests(connected: Any) -> list[str]:
+    """The live document of every guest that runs: one call to libvirt for each, so who asks for several networks reads them once."""
     documents = []
     with _daemon_of_guests(connected) as daemon:
         for domain in _active(daemon):
             try:
-                documents.append(parse_xml(domain.XMLDesc(0)))
+                documents.append(domain.XMLDesc(0))
             except libvirt().libvirtError as error:
                 if error_code(error) != NO_DOMAIN:  # a guest that stopped since the list was made
                     raise

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import guest_claims
+from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import guest_claims, running_guests
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import function_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import member_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
@@ -74,7 +74,7 @@ def held_otherwise(connected: Any, name: str, devices: Devices, leases: list[dic
 def unleased(connected: Any, devices: Devices, leases: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
     """Each of ``devices`` that a running guest holds without one of ``leases``, and that guest, as an entry of ``used_by``."""
     leased = {(lease["owner_uuid"], member) for lease in leases for member in devices.shared([member_of(lease) or ""])}
-    claims = [(member, guest) for device, guest in guest_claims(connected) for member in devices.shared([device])]
+    claims = [(member, guest) for device, guest in guest_claims(running_guests(connected)) for member in devices.shared([device])]
     return [(member, guest) for member, guest in claims if (guest["uuid"], member) not in leased]
 
 

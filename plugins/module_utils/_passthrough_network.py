@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import forgotten_leases
+from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import forgotten_leases, running_guests
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, daemon_key, network_key, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, runtime_folder
@@ -175,18 +175,18 @@ def describe_networks(uri: str, names: list[str] | None, inactive: bool) -> list
     pfs = host_pfs(uri)
     with connection(uri, readonly=True) as connected:
         networks = [read_network(network) for network in _choose(connected, names)]
-        for network in networks:
-            network["leases"] += _forgotten(connected, network, pfs)
+        pooled = [network for network in networks if pool_of(parse_network(network["xml"]))["mode"] in POOL_MODES]
+        guests = running_guests(connected) if pooled else []
+        for network in pooled:
+            network["leases"] += _forgotten(connected, guests, network, pfs)
     return [report(network, pfs, inactive) for network in sorted(networks, key=lambda network: network["name"])]
 
 
-def _forgotten(connected: Any, network: dict[str, Any], pfs: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+def _forgotten(connected: Any, guests: list[str], network: dict[str, Any], pfs: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
     """What guests that run hold of a pool without a lease that libvirt knows of."""
     pool = pool_of(parse_network(network["xml"]))
-    if pool["mode"] not in POOL_MODES:
-        return []
     take = fit(pool["mode"], members_of(pool) or expected_members(pool, pfs), pfs)
-    return [lease for lease in map(take, forgotten_leases(connected, network["name"], network["leases"])) if lease is not None]
+    return [lease for lease in map(take, forgotten_leases(connected, guests, network["name"], network["leases"])) if lease is not None]
 
 
 def _choose(connected: Any, names: list[str] | None) -> list[Any]:

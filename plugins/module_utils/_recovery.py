@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import forgotten_leases, guest_runs
+from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import forgotten_leases, guest_runs, running_guests
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, parse_port, put_back
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, fit
@@ -45,7 +45,7 @@ def plan_recovery(
     With ``force``, what cannot be put back is given up, which else makes the plan fail.
     """
     plan = Plan()
-    forgotten = forgotten_leases(connected, name, current["leases"] if current else [])
+    forgotten = forgotten_leases(connected, running_guests(connected), name, current["leases"] if current else [])
     record = _record(connected, name, journal)
     if current is None:
         return Recovery(plan, [], forgotten + _without(_outstanding(connected, record, "leases", []), forgotten))
