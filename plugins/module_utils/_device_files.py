@@ -9,7 +9,7 @@ drivers/vhost/vdpa.c of the Linux kernel.
 
 from __future__ import annotations
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_address
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import function_in
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
 __all__ = ["device_files"]
@@ -30,6 +30,6 @@ def device_files(sysfs: Sysfs) -> dict[str, list[str]]:
 
 
 def _add(found: dict[str, list[str]], place: str | None, files: list[str]) -> None:
-    address = next(filter(is_pci_address, reversed((place or "").split("/"))), None)
+    address = function_in(place or "")
     if address is not None:  # a device that stands on hardware
         found.setdefault(address, []).extend(files)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_address, normal_pci_address
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import function_in, is_pci_address, normal_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
@@ -35,10 +35,9 @@ def what_it_is(selector: str, pfs: list[dict[str, Any]], sysfs: Sysfs) -> str:
 def _function(interface: str, sysfs: Sysfs) -> str | None:
     """The PCI function that an interface stands on; virtio has a device of its own between the two."""
     try:
-        target = sysfs.link(interface) or ""
+        return function_in(sysfs.link(interface) or "")
     except OSError:  # a file of the class itself, such as bonding_masters
         return None
-    return next(filter(is_pci_address, reversed(target.split("/"))), None)
 
 
 def _of_function(address: str, pfs: list[dict[str, Any]], sysfs: Sysfs) -> str:

@@ -9,7 +9,7 @@ import re
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 
-__all__ = ["is_pci_address", "later_address", "normal_pci_address", "pci_sort_key"]
+__all__ = ["function_in", "is_pci_address", "later_address", "normal_pci_address", "pci_sort_key"]
 
 # The domain has four digits or more: Intel VMD makes domains from 0x10000 on.
 _ADDRESS = re.compile(r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([01][0-9a-f])\.([0-7])", re.IGNORECASE)
@@ -18,6 +18,11 @@ _ADDRESS = re.compile(r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([01][0-9a-f])\.([0-7
 def is_pci_address(text: str) -> bool:
     """Whether ``text`` is a PCI address, with or without its domain (``01:00.0`` is in domain 0000)."""
     return _ADDRESS.fullmatch(text) is not None
+
+
+def function_in(path: str) -> str | None:
+    """The innermost PCI function of a path in sysfs, such as a link's target; None where it leads through none."""
+    return next(filter(is_pci_address, reversed(path.split("/"))), None)
 
 
 def normal_pci_address(text: str) -> str:
