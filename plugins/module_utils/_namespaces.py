@@ -95,7 +95,7 @@ def _identity(path: str, unseen: list[str]) -> tuple[int, int] | None:
 
 def _search(moved: set[str], namespaces: list[tuple[str, str]], found: Elsewhere, unseen: list[str]) -> None:
     # Many hosts have one namespace alone.
-    from ansible_collections.vfpool.sriov.plugins.module_utils._rtnetlink import id_of_namespace, stacked_links
+    from ansible_collections.vfpool.sriov.plugins.module_utils._rtnetlink import links_on
 
     home = os.open("/proc/self/ns/net", os.O_RDONLY)
     try:
@@ -105,9 +105,7 @@ def _search(moved: set[str], namespaces: list[tuple[str, str]], found: Elsewhere
                 if len(found.moved) < len(moved):
                     here = {_pci_address(interface) for _index, interface in socket.if_nameindex()}
                     found.moved.update(dict.fromkeys(here & moved, name))
-                stacked = stacked_links()
-                ours = id_of_namespace(home) if stacked else None
-                found.uppers.extend(Upper(link.lower, link.name, link.kind, name) for link in stacked if link.namespace == ours)
+                found.uppers.extend(Upper(*link, name) for link in links_on(home))
             except FileNotFoundError:
                 continue  # its last process has ended
             except OSError:

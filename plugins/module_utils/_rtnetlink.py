@@ -12,12 +12,12 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Stacked", "id_of_namespace", "stacked_links"]
+__all__ = ["links_on"]
 
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr
 _ATTRIBUTE = struct.Struct("=HH")  # rtattr
@@ -31,29 +31,23 @@ _TYPE = 0x3FFF  # without the flags of an attribute's type
 _BUFFER = 65536
 
 
-class Stacked(NamedTuple):
-    """A link that stands on one of another namespace: its name and kind, the index of the lower link, and the id of that namespace."""
+def links_on(home: int) -> list[tuple[int, str, str]]:
+    """The links of this namespace that stand on one of the namespace that ``home`` is open on: the index of that, their name and kind.
 
-    name: str
-    kind: str
-    lower: int
-    namespace: int
-
-
-def stacked_links() -> list[Stacked]:
-    """The links of this namespace that stand on a link of another one. Raises OSError."""
-    found = []
-    for body in _ask(_GETLINK, _DUMP, bytes(_IFINFOMSG)):
-        link = dict(_attributes(body[_IFINFOMSG:]))
-        if _LINK in link and _LINK_NETNSID in link:
-            kind = dict(_attributes(link.get(_LINKINFO, b""))).get(_INFO_KIND, b"")
-            found.append(Stacked(_text(link[_IFNAME]), _text(kind), _number(link[_LINK]), _number(link[_LINK_NETNSID])))
-    return found
+    Raises OSError.
+    """
+    links = [dict(_attributes(body[_IFINFOMSG:])) for body in _ask(_GETLINK, _DUMP, bytes(_IFINFOMSG))]
+    links = [link for link in links if _LINK in link and _LINK_NETNSID in link]
+    number = _number_of(home) if links else None
+    kinds = [dict(_attributes(link.get(_LINKINFO, b""))).get(_INFO_KIND, b"") for link in links]
+    return [
+        (_number(link[_LINK]), _text(link[_IFNAME]), _text(kind)) for link, kind in zip(links, kinds) if _number(link[_LINK_NETNSID]) == number
+    ]
 
 
-def id_of_namespace(fd: int) -> int | None:
-    """By which number this namespace knows the one that ``fd`` is open on, if at all. Raises OSError."""
-    request = bytes(_RTGENMSG) + _ATTRIBUTE.pack(_ATTRIBUTE.size + 4, _NSID_FD) + struct.pack("=I", fd)
+def _number_of(namespace: int) -> int | None:
+    """By which number this namespace knows the one that a file descriptor is open on, if at all."""
+    request = bytes(_RTGENMSG) + _ATTRIBUTE.pack(_ATTRIBUTE.size + 4, _NSID_FD) + struct.pack("=I", namespace)
     for body in _ask(_GETNSID, 0, request):
         number = _number(dict(_attributes(body[_RTGENMSG:]))[_NSID])
         return number if number >= 0 else None
