@@ -9,19 +9,18 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ansible_collections.vfpool.sriov.plugins.module_utils._command import Answer, Start
 
-__all__ = ["DevlinkUnreadable", "ask_eswitch_mode"]
+__all__ = ["ask_eswitch_mode"]
 
 # ENODEV: the driver does not know devlink; EOPNOTSUPP: it has no such switch; the last: the kernel does not know devlink.
 _NO_SWITCH = ("No such device", "Operation not supported", "Failed to connect to devlink")
 
-
-class DevlinkUnreadable(Exception):
-    """devlink gave no usable answer; the message is the reason."""
 
 
 def ask_eswitch_mode(address: str, start: Start) -> Callable[[], str | None]:
@@ -39,9 +38,9 @@ def _mode(device: str, asked: Callable[[], Answer]) -> str | None:
         if code == 0:
             return str(json.loads(out)["dev"][device]["mode"])
     except OSError as error:
-        raise DevlinkUnreadable(f"the command devlink does not run: {error.strerror} (install iproute2)") from error
+        raise Unreadable(f"the command devlink does not run: {error.strerror} (install iproute2)") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise DevlinkUnreadable(f"devlink gave an answer that names no mode: {out.strip()[:80]!r}") from error
+        raise Unreadable(f"devlink gave an answer that names no mode: {out.strip()[:80]!r}") from error
     if any(words in err for words in _NO_SWITCH):
         return None
-    raise DevlinkUnreadable(err.strip() or f"devlink exited with {code}")
+    raise Unreadable(err.strip() or f"devlink exited with {code}")

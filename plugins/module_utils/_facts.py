@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._command import beside, in_turn
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import LinkUnreadable, ask_links, read_link, vf_configs
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import ask_links, read_link, vf_configs
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs, read_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
@@ -41,25 +42,27 @@ def gather(selectors: list[str] | None, wanted: frozenset[str], run: Run | None 
     sysfs, start = sysfs or Sysfs(), in_turn(run) if run else beside
     pfs = find_pfs(sysfs, incomplete)
     asked = ask_links(start) if pfs else None
-    for pf in pfs:
-        read_vfs(pf, sysfs, incomplete)
+    # What a subset alone needs is compiled anew on every run: while ip is at work.
+    if "config" in wanted:
+        from ansible_collections.vfpool.sriov.plugins.module_utils._devlink import ask_eswitch_mode
+    if "usage" in wanted:
+        from ansible_collections.vfpool.sriov.plugins.module_utils._holders import add_holders
     links = _links(asked, pfs, incomplete)
     if selectors is not None:
         from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import select_pf
 
         addresses = [select_pf(selector, pfs, sysfs)["pci_address"] for selector in selectors]
         pfs = [pf for pf in pfs if pf["pci_address"] in addresses]
+    modes = [ask_eswitch_mode(pf["pci_address"], start) for pf in pfs] if "config" in wanted else []
+    for pf in pfs:
+        read_vfs(pf, links.by_name if links else {}, sysfs, incomplete)
     if "config" in wanted:
-        from ansible_collections.vfpool.sriov.plugins.module_utils._devlink import ask_eswitch_mode
-
-        modes = [ask_eswitch_mode(pf["pci_address"], start) for pf in pfs]
         _add_config(pfs, links, start, sysfs, incomplete)
     if "usage" in wanted:
-        from ansible_collections.vfpool.sriov.plugins.module_utils._holders import add_holders
-
         add_holders(pfs, links, sysfs, incomplete)
-    if "config" in wanted:
-        _add_eswitch_modes(pfs, modes, incomplete)
+    for pf, mode in zip(pfs, modes):
+        with incomplete.noting(pf["pci_address"], "eswitch_mode"):
+            pf["eswitch_mode"] = mode()
     chosen = {pf["pci_address"] for pf in pfs} | {None}
     return {"pfs": pfs, "incomplete": [entry for entry in incomplete.entries() if entry["pf"] in chosen]}
 
@@ -70,7 +73,7 @@ def _links(asked: Callable[[], Links] | None, pfs: list[dict[str, Any]], incompl
     if asked:
         try:
             links = asked()
-        except LinkUnreadable as error:
+        except Unreadable as error:
             reason = str(error)
     for pf in pfs:
         if pf["name"] is None:
@@ -85,7 +88,7 @@ def _links(asked: Callable[[], Links] | None, pfs: list[dict[str, Any]], incompl
 def _add_config(pfs: list[dict[str, Any]], links: Links | None, start: Start, sysfs: Sysfs, incomplete: Incomplete) -> None:
     """What is configured rather than found: VF configuration and MSI-X vectors; and the words for vendor and model."""
     # What this subset alone needs, each compiled anew on every run.
-    from ansible_collections.vfpool.sriov.plugins.module_utils._hardware_names import NamesUnknown, hardware_names
+    from ansible_collections.vfpool.sriov.plugins.module_utils._hardware_names import hardware_names
     from ansible_collections.vfpool.sriov.plugins.module_utils._msix import msix_count
 
     for pf in pfs:
@@ -97,21 +100,8 @@ def _add_config(pfs: list[dict[str, Any]], links: Links | None, start: Start, sy
                     vf["msix_count"] = msix_count(f"{sysfs.root}/bus/pci/devices/{vf['pci_address']}/config")
                 except OSError as error:
                     incomplete.note("msix_count", address, f"config cannot be read: {error.strerror}", vf["index"])
-        try:
+        with incomplete.noting(address, "vendor", "model"):
             pf["vendor"], pf["model"] = hardware_names(address, sysfs.udev)
-        except NamesUnknown as error:
-            incomplete.note("vendor", address, str(error))
-            incomplete.note("model", address, str(error))
-
-
-def _add_eswitch_modes(pfs: list[dict[str, Any]], modes: list[Callable[[], str | None]], incomplete: Incomplete) -> None:
-    from ansible_collections.vfpool.sriov.plugins.module_utils._devlink import DevlinkUnreadable
-
-    for pf, mode in zip(pfs, modes):
-        try:
-            pf["eswitch_mode"] = mode()
-        except DevlinkUnreadable as error:
-            incomplete.note("eswitch_mode", pf["pci_address"], str(error))
 
 
 def _add_vf_configs(pf: dict[str, Any], links: Links | None, start: Start, incomplete: Incomplete) -> None:
@@ -125,7 +115,7 @@ def _add_vf_configs(pf: dict[str, Any], links: Links | None, start: Start, incom
             if configs
             else f"the driver {pf['driver']} gives rtnetlink no VF configuration"
         )
-    except LinkUnreadable as error:
+    except Unreadable as error:
         reason = str(error)
     for vf in pf["vfs"]:
         vf["config"] = configs.get(vf["index"])
@@ -135,7 +125,7 @@ def _add_vf_configs(pf: dict[str, Any], links: Links | None, start: Start, incom
 
 def _link_of(pf: dict[str, Any], links: Links | None, start: Start) -> dict[str, Any]:
     if pf["name"] is None:
-        raise LinkUnreadable("the PF has no network interface, and rtnetlink gives VF configuration through that alone")
+        raise Unreadable("the PF has no network interface, and rtnetlink gives VF configuration through that alone")
     if links and links.with_vfs and pf["name"] in links.by_name:
         return links.by_name[pf["name"]]
     return read_link(pf["name"], start)

@@ -7,24 +7,23 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["NamesUnknown", "hardware_names"]
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
 
+__all__ = ["hardware_names"]
 
-class NamesUnknown(Exception):
-    """The names cannot be looked up; the message is the reason."""
 
 
 def hardware_names(address: str, udev: str | None) -> tuple[str | None, str | None]:
-    """Vendor and model of a PCI function; None for what the database does not know. Raises NamesUnknown.
+    """Vendor and model of a PCI function; None for what the database does not know. Raises Unreadable.
 
     udev looked both up when it met the device, and keeps them below ``udev`` (/run/udev). pyudev would read the same file,
     and its import takes longer than everything else here.
     """
     if udev is None or not os.path.exists(f"{udev}/control"):
-        raise NamesUnknown("udev, which keeps the hardware database, is not running")
+        raise Unreadable("udev, which keeps the hardware database, is not running")
     try:
         with open(f"{udev}/data/+pci:{address}", encoding="utf-8", errors="replace") as kept:
             properties = dict(line[2:].rstrip("\n").split("=", 1) for line in kept if line.startswith("E:") and "=" in line)
     except OSError as error:
-        raise NamesUnknown(f"udev has not looked the device up: {error.strerror}") from error
+        raise Unreadable(f"udev has not looked the device up: {error.strerror}") from error
     return properties.get("ID_VENDOR_FROM_DATABASE"), properties.get("ID_MODEL_FROM_DATABASE")

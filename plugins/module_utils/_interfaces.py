@@ -8,7 +8,7 @@ Source: Documentation/ABI/testing/sysfs-class-net of the Linux kernel; virtio ke
 
 from __future__ import annotations
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_address
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import function_below
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
 __all__ = ["function_of", "interfaces_of"]
@@ -29,7 +29,4 @@ def interfaces_of(address: str, sysfs: Sysfs) -> list[str] | None:
 
 def function_of(interface: str, sysfs: Sysfs) -> str | None:
     """The PCI address of the function that an interface of this network namespace stands on; None where it stands on none."""
-    parts = (sysfs.link(f"class/net/{interface}") or "").split("/")[:-2]
-    if parts and parts[-1].startswith("virtio"):
-        parts.pop()
-    return parts[-1] if parts and is_pci_address(parts[-1]) else None
+    return function_below(sysfs.link(f"class/net/{interface}") or "")

@@ -9,18 +9,17 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ansible_collections.vfpool.sriov.plugins.module_utils._command import Answer, Start
 
-__all__ = ["LinkUnreadable", "Links", "ask_links", "read_link", "vf_configs"]
+__all__ = ["Links", "ask_links", "read_link", "vf_configs"]
 
 _EVERYTHING = ["ip", "-json", "-details", "address", "show"]
 
-
-class LinkUnreadable(Exception):
-    """``ip`` gave no usable answer; the message is its reason."""
 
 
 class Links(NamedTuple):
@@ -41,7 +40,7 @@ def ask_links(start: Start) -> Callable[[], Links]:
     def links() -> Links:
         try:
             return Links(asked(), with_vfs=True)
-        except LinkUnreadable:
+        except Unreadable:
             return Links(_ask([*_EVERYTHING, "novf"], start)(), with_vfs=False)
 
     return links
@@ -51,7 +50,7 @@ def read_link(name: str, start: Start) -> dict[str, Any]:
     """One interface as in ``ask_links``, with its VFs' configuration, in a process of its own."""
     links = _ask([*_EVERYTHING, "dev", name], start)()
     if name not in links:
-        raise LinkUnreadable(f"ip names no interface {name}")
+        raise Unreadable(f"ip names no interface {name}")
     return links[name]
 
 
@@ -63,14 +62,14 @@ def _by_name(asked: Callable[[], Answer]) -> dict[str, dict[str, Any]]:
     try:
         code, out, err = asked()
     except OSError as error:
-        raise LinkUnreadable(f"the command ip does not run: {error.strerror} (install iproute2)") from error
+        raise Unreadable(f"the command ip does not run: {error.strerror} (install iproute2)") from error
     if code != 0:
-        raise LinkUnreadable(" ".join(err.split()) or f"ip exited with {code}")
+        raise Unreadable(" ".join(err.split()) or f"ip exited with {code}")
     try:
         # An empty object stands for each interface that a filter left out.
         return {link["ifname"]: link for link in json.loads(out) if link}
     except (ValueError, TypeError, KeyError) as error:
-        raise LinkUnreadable(f"ip gave an answer that is no list of interfaces: {out.strip()[:80]!r}") from error
+        raise Unreadable(f"ip gave an answer that is no list of interfaces: {out.strip()[:80]!r}") from error
 
 
 def vf_configs(link: dict[str, Any]) -> dict[int, dict[str, Any]]:

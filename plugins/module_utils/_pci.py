@@ -9,10 +9,13 @@ import re
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 
-__all__ = ["function_in", "is_pci_address", "later_address", "normal_pci_address", "pci_sort_key"]
+__all__ = ["function_below", "function_in", "is_pci_address", "later_address", "normal_pci_address", "pci_sort_key"]
 
 # The domain has four digits or more: Intel VMD makes domains from 0x10000 on.
 _ADDRESS = re.compile(r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([01][0-9a-f])\.([0-7])", re.IGNORECASE)
+
+# Virtio keeps its own device between the function and what stands on it.
+_ON_A_FUNCTION = re.compile(r"/([0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7])(?:/virtio[0-9]+)?/[^/]+/[^/]+$")
 
 
 def is_pci_address(text: str) -> bool:
@@ -23,6 +26,12 @@ def is_pci_address(text: str) -> bool:
 def function_in(path: str) -> str | None:
     """The innermost PCI function of a path in sysfs, such as a link's target; None where it leads through none."""
     return next(filter(is_pci_address, reversed(path.split("/"))), None)
+
+
+def function_below(link: str) -> str | None:
+    """The PCI function that an interface, or a device of another class, stands on directly, by where its link in /sys/class leads."""
+    match = _ON_A_FUNCTION.search(link)
+    return match and match[1]
 
 
 def normal_pci_address(text: str) -> str:

@@ -12,15 +12,17 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_address, pci_sort_key
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import function_below, is_pci_address, pci_sort_key
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
-__all__ = ["find_pfs", "read_pfs", "read_vfs"]
+__all__ = ["find_pfs", "read_vfs"]
 
 _DEVICES = "bus/pci/devices"
+_Answer = TypeVar("_Answer")
 
 _PF_KEYS = (
     "name", "altnames", "other_interfaces", "pci_address", "driver", "vendor_id", "device_id", "vendor", "model", "mac", "permanent_mac", "mtu",
@@ -31,37 +33,56 @@ _VF_KEYS = (
     "index", "pci_address", "name", "driver", "mac", "operstate", "iommu_group", "msix_count", "rdma", "representor", "config", "used_by",
 )  # fmt: skip
 
-# The function that a device of a class stands on; virtio keeps its own device between the two.
-_FUNCTION = re.compile(r"/([0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7])(?:/virtio[0-9]+)?/(?:net|infiniband)/[^/]+$")
 _VIRTFN = re.compile(r"virtfn([0-9]+)", re.ASCII)
 # How devlink calls a port that represents a PF, a VF or a subfunction; those of another host begin with its controller, c1.
 _REPRESENTOR = re.compile(r"(c[0-9]+)?(?=[pvs]f)(?:pf[0-9]+)?(?:vf([0-9]+)|sf[0-9]+)?", re.ASCII)
 _KERNEL_NAME = re.compile(r"eth[0-9]+", re.ASCII)
-_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2})+", re.ASCII)
-_NUMBER = re.compile(r"-?[0-9]+", re.ASCII)
-_IDENTIFIER = re.compile(r"(?:0x)?([0-9a-f]{1,4})", re.ASCII)
 _PERMANENT = 0  # addr_assign_type: NET_ADDR_PERM of linux/netdevice.h
+
+
+class _Form(NamedTuple):
+    """What a file of sysfs holds: the words for it, whether a text is one, and the value that is made of it."""
+
+    words: str
+    fits: Callable[[str], Any]
+    value: Callable[[str], Any] = str
+
+
+_NUMBER = _Form("number", re.compile("-?[0-9]+").fullmatch, int)
+_FLAG = _NUMBER._replace(value=lambda text: int(text) != 0)
+# In Mbit/s; not above 0 while the link is down.
+_SPEED = _NUMBER._replace(value=lambda text: int(text) if int(text) > 0 else None)
+# As ``lspci -n`` writes it: four hexadecimal digits.
+_IDENTIFIER = _Form("identifier", re.compile("(0x)?[0-9a-f]{1,4}").fullmatch, lambda text: f"{int(text, 16):04x}")
+_MAC = _Form("MAC address", re.compile("[0-9a-f]{2}(:[0-9a-f]{2})+").fullmatch)
 # RFC 2863, as net/core/net-sysfs.c writes them.
-_OPERSTATES = frozenset(("unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"))
+_OPERSTATE = _Form("state of a link", {"unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"}.__contains__)
+_ANYTHING = _Form("text", str.isprintable)
 
-
-def read_pfs(sysfs: Sysfs, incomplete: Incomplete) -> list[dict[str, Any]]:
-    """Every PF of the host with its VFs, in PCI address order; what cannot be read is None and noted in ``incomplete``."""
-    pfs = find_pfs(sysfs, incomplete)
-    for pf in pfs:
-        read_vfs(pf, sysfs, incomplete)
-    return pfs
+# Key, file and form of what a PF has; and whether every kernel has it.
+_OF_PF = (
+    ("vendor_id", "vendor", _IDENTIFIER, True),
+    ("device_id", "device", _IDENTIFIER, True),
+    ("numa_node", "numa_node", _NUMBER, False),
+    ("total_vfs", "sriov_totalvfs", _NUMBER, True),
+    ("num_vfs", "sriov_numvfs", _NUMBER, True),
+    ("vf_offset", "sriov_offset", _NUMBER, False),
+    ("vf_stride", "sriov_stride", _NUMBER, False),
+    ("vf_device_id", "sriov_vf_device", _IDENTIFIER, False),
+    ("drivers_autoprobe", "sriov_drivers_autoprobe", _FLAG, False),
+    ("vf_total_msix", "sriov_vf_total_msix", _NUMBER, False),
+)
+# With these errors the kernel says that there is no value now, which is no failure to read: while the link is down, or of a port without a name.
+_NO_VALUE = {"speed": errno.EINVAL, "representor": errno.EOPNOTSUPP}
+_OF_VF_INTERFACE = (("mac", "address", _MAC, True), ("operstate", "operstate", _OPERSTATE, True))
+_OF_PF_INTERFACE = (*_OF_VF_INTERFACE, ("mtu", "mtu", _NUMBER, True), ("speed", "speed", _SPEED, False), ("dev_port", "dev_port", _NUMBER, False))
 
 
 def find_pfs(sysfs: Sysfs, incomplete: Incomplete) -> list[dict[str, Any]]:
     """Every PF of the host in PCI address order; of its VFs only what names them, until `read_vfs`."""
-    try:
-        addresses = sysfs.names(_DEVICES) or []
-    except OSError as error:
-        incomplete.note("pfs", None, f"{_DEVICES} cannot be read: {error.strerror}")
-        return []
-    interfaces = _by_function("net", "name", sysfs, incomplete)
-    rdma = _by_function("infiniband", "rdma", sysfs, incomplete)
+    host = _Reader(None, sysfs, incomplete)
+    addresses = host.ask("pfs", _DEVICES, sysfs.names) or ()
+    interfaces, rdma = _by_function("net", "name", host), _by_function("infiniband", "rdma", host)
     pfs = []
     # VFs come after their PF, and need not be asked whether they are PFs.
     known_vfs: set[str | None] = set()
@@ -73,60 +94,29 @@ def find_pfs(sysfs: Sysfs, incomplete: Incomplete) -> list[dict[str, Any]]:
     return pfs
 
 
-def _by_function(device_class: str, part: str, sysfs: Sysfs, incomplete: Incomplete) -> dict[str, list[str]]:
+def _by_function(device_class: str, part: str, host: _Reader) -> dict[str, list[str]]:
     """The devices of a class by the PCI address that they stand on: one system call for each, and a few for all."""
     found: dict[str, list[str]] = {}
     folder = f"class/{device_class}"
-    try:
-        names = sysfs.names(folder) or ()
-    except OSError as error:
-        incomplete.note(part, None, f"{folder} cannot be read: {error.strerror}")
-        return {}
-    for name in names:
-        try:
-            match = _FUNCTION.search(sysfs.link(f"{folder}/{name}") or "")
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # a file of the class itself, such as bonding_masters
-                incomplete.note(part, None, f"{folder}/{name} cannot be read: {error.strerror}")
-            continue
-        if match:
-            found.setdefault(match[1], []).append(name)
+    for name in host.ask(part, folder, host.sysfs.names) or ():
+        # No link is a file of the class itself, such as bonding_masters.
+        function = function_below(host.ask(part, f"{folder}/{name}", host.sysfs.link, errno.EINVAL) or "")
+        if function:
+            found.setdefault(function, []).append(name)
     return found
 
 
 def _read_pf(address: str, interfaces: dict[str, list[str]], rdma: dict[str, list[str]], read: _Reader) -> dict[str, Any]:
     folder = f"{_DEVICES}/{address}"
-    autoprobe = read.number("drivers_autoprobe", f"{folder}/sriov_drivers_autoprobe")
     own, representors = _ports(interfaces.get(address, []), read)
     pf: dict[str, Any] = dict.fromkeys(_PF_KEYS)
-    pf.update(
-        other_interfaces=own[1:],
-        pci_address=address,
-        driver=read.link_name("driver", f"{folder}/driver"),
-        vendor_id=read.identifier("vendor_id", f"{folder}/vendor", required=True),
-        device_id=read.identifier("device_id", f"{folder}/device", required=True),
-        numa_node=read.number("numa_node", f"{folder}/numa_node"),
-        total_vfs=read.number("total_vfs", f"{folder}/sriov_totalvfs", required=True),
-        num_vfs=read.number("num_vfs", f"{folder}/sriov_numvfs", required=True),
-        vf_offset=read.number("vf_offset", f"{folder}/sriov_offset"),
-        vf_stride=read.number("vf_stride", f"{folder}/sriov_stride"),
-        vf_device_id=read.identifier("vf_device_id", f"{folder}/sriov_vf_device"),
-        drivers_autoprobe=None if autoprobe is None else autoprobe != 0,
-        vf_total_msix=read.number("vf_total_msix", f"{folder}/sriov_vf_total_msix"),
-    )
+    pf.update(other_interfaces=own[1:], pci_address=address, driver=read.link_name("driver", f"{folder}/driver"))
+    read.files(pf, folder, _OF_PF)
     if own:
-        net = f"class/net/{own[0]}"
-        pf["mac"] = read.mac(f"{net}/address")
-        pf.update(
-            name=read.settled(own[0]),
-            permanent_mac=read.permanent_mac(own[0], pf["mac"]),
-            mtu=read.number("mtu", f"{net}/mtu", required=True),
-            operstate=read.operstate(f"{net}/operstate"),
-            speed=read.speed(f"{net}/speed"),
-            dev_port=read.number("dev_port", f"{net}/dev_port"),
-        )
+        read.files(pf, f"class/net/{own[0]}", _OF_PF_INTERFACE)
+        pf.update(name=read.settled(own[0]), permanent_mac=read.permanent_mac(own[0], pf["mac"]))
     # Ordered by number: as text, virtfn10 comes before virtfn2.
-    indices = sorted(int(match[1]) for match in map(_VIRTFN.fullmatch, read.names("vfs", folder)) if match)
+    indices = sorted(int(match[1]) for match in map(_VIRTFN.fullmatch, read.ask("vfs", folder, read.sysfs.names) or ()) if match)
     pf["vfs"] = [_find_vf(index, interfaces, rdma, representors, read) for index in indices]
     read.vf = None
     if pf["num_vfs"] is not None and indices != list(range(pf["num_vfs"])):
@@ -140,7 +130,7 @@ def _ports(interfaces: list[str], read: _Reader) -> tuple[list[str], dict[int, s
         return interfaces, {}
     own, representors = [], {}
     for name in interfaces:
-        match = _REPRESENTOR.fullmatch(read.port_name(f"class/net/{name}/phys_port_name") or "")
+        match = _REPRESENTOR.fullmatch(read.file("representor", f"class/net/{name}/phys_port_name", _ANYTHING) or "")
         if match is None:
             own.append(name)
         elif match[1] is None and match[2] is not None:
@@ -149,7 +139,7 @@ def _ports(interfaces: list[str], read: _Reader) -> tuple[list[str], dict[int, s
 
 
 def _by_port(interfaces: list[str], read: _Reader) -> list[str]:
-    return sorted(interfaces, key=lambda name: (read.number("dev_port", f"class/net/{name}/dev_port") or 0, name))
+    return sorted(interfaces, key=lambda name: (read.file("dev_port", f"class/net/{name}/dev_port", _NUMBER) or 0, name))
 
 
 def _find_vf(index: int, interfaces: dict[str, list[str]], rdma: dict[str, list[str]], representors: dict[int, str], read: _Reader) -> dict[str, Any]:
@@ -169,8 +159,11 @@ def _find_vf(index: int, interfaces: dict[str, list[str]], rdma: dict[str, list[
     return vf
 
 
-def read_vfs(pf: dict[str, Any], sysfs: Sysfs, incomplete: Incomplete) -> None:
-    """What sysfs tells of each VF of a PF found by `find_pfs`: seven system calls for each that has an interface, one for others."""
+def read_vfs(pf: dict[str, Any], links: dict[str, dict[str, Any]], sysfs: Sysfs, incomplete: Incomplete) -> None:
+    """The rest of each VF of a PF found by `find_pfs`: one system call for each, and six more for an interface that is not in ``links``.
+
+    ``links`` are the host's interfaces by name, as ``ip -json`` tells them: the kernel gives the same for all at once that sysfs has for each.
+    """
     read = _Reader(pf["pci_address"], sysfs, incomplete)
     bound: dict[str, str] = {}
     for vf in pf["vfs"]:
@@ -179,11 +172,16 @@ def read_vfs(pf: dict[str, Any], sysfs: Sysfs, incomplete: Incomplete) -> None:
         read.vf = vf["index"]
         folder = f"{_DEVICES}/{vf['pci_address']}"
         vf["driver"] = bound.get(vf["pci_address"]) or _driver(folder, bound, read)
-        vf["iommu_group"] = read.group(f"{folder}/iommu_group")
-        name = vf["name"]
-        if name is not None:
-            vf["mac"] = read.mac(f"class/net/{name}/address")
-            vf["operstate"] = read.operstate(f"class/net/{name}/operstate")
+        group = read.link_name("iommu_group", f"{folder}/iommu_group")
+        if group is not None and group.isdigit():
+            vf["iommu_group"] = int(group)
+        elif group is not None:
+            read.strange("iommu_group", "iommu_group", group, _NUMBER)
+        link = links.get(vf["name"], {})
+        if "address" in link and "operstate" in link:
+            vf.update(mac=link["address"], operstate=link["operstate"].lower())
+        elif vf["name"] is not None:
+            read.files(vf, f"class/net/{vf['name']}", _OF_VF_INTERFACE)
         elif vf["driver"] is None and vf["iommu_group"] is None and not sysfs.exists(folder):
             read.note("", "it went away while it was read")
 
@@ -198,79 +196,54 @@ def _driver(folder: str, bound: dict[str, str], read: _Reader) -> str | None:
 
 
 class _Reader:
-    """Reads properties of a PF or, while ``vf`` is set, of one of its VFs; a failure is noted and gives None."""
+    """Reads properties of a PF or, while ``vf`` is set, of one of its VFs, or of the host; a failure is noted and gives None."""
 
-    def __init__(self, pf: str, sysfs: Sysfs, incomplete: Incomplete) -> None:
+    def __init__(self, pf: str | None, sysfs: Sysfs, incomplete: Incomplete) -> None:
         self.pf, self.sysfs, self.incomplete = pf, sysfs, incomplete
         self.vf: int | None = None
 
     def note(self, part: str, reason: str) -> None:
         self.incomplete.note(part, self.pf, reason, self.vf)
 
-    def _refused(self, part: str, path: str, error: OSError) -> None:
-        self.note(part, f"{_last(path)} cannot be read: {error.strerror}")
-
-    def _strange(self, part: str, path: str, text: str, expected: str) -> None:
-        self.note(part, f"{_last(path)} is {text[:40]!r}, which is no {expected}")
-
-    def names(self, part: str, path: str) -> list[str]:
+    def ask(self, part: str, path: str, question: Callable[[str], _Answer | None], no_value: int = 0) -> _Answer | None:
+        """The answer to a question of `Sysfs`; with the error number ``no_value`` the kernel says that there is nothing to be read."""
         try:
-            return self.sysfs.names(path) or []
+            return question(path)
         except OSError as error:
-            self._refused(part, path, error)
-            return []
+            if error.errno != no_value:
+                self.note(part, f"{self._named(path)} cannot be read: {error.strerror}")
+            return None
 
     def link_name(self, part: str, path: str) -> str | None:
-        try:
-            return self.sysfs.link_name(path)
-        except OSError as error:
-            self._refused(part, path, error)
-            return None
+        return self.ask(part, path, self.sysfs.link_name)
 
-    def _text(self, part: str, path: str, required: bool = False, refusals: tuple[int, ...] = ()) -> str | None:
-        """The content of a file; a ``required`` one is there on every kernel, and ``refusals`` say that it has no content."""
-        try:
-            text = self.sysfs.text(path)
-        except OSError as error:
-            if error.errno not in refusals:
-                self._refused(part, path, error)
-            return None
-        if text is None and required:
-            self.note(part, f"{_last(path)} does not exist")
-        return text
+    def files(self, facts: dict[str, Any], folder: str, files: tuple[tuple[str, str, _Form, bool], ...]) -> None:
+        """Set the key of each file of a folder."""
+        for key, file, form, required in files:
+            facts[key] = self.file(key, f"{folder}/{file}", form, required)
 
-    def number(self, part: str, path: str, required: bool = False, refusals: tuple[int, ...] = ()) -> int | None:
-        text = self._text(part, path, required, refusals)
-        if text is None or _NUMBER.fullmatch(text):
-            return None if text is None else int(text)
-        self._strange(part, path, text, "number")
+    def file(self, part: str, path: str, form: _Form, required: bool = False) -> Any:
+        """What a file says; a ``required`` one is there on every kernel."""
+        text = self.ask(part, path, self.sysfs.text, _NO_VALUE.get(part, 0))
+        if text is None:
+            if required and not self.sysfs.exists(path):
+                self.note(part, f"{self._named(path)} does not exist")
+        elif form.fits(text):
+            return form.value(text)
+        else:
+            self.strange(part, path, text, form)
         return None
 
-    def identifier(self, part: str, path: str, required: bool = False) -> str | None:
-        """As ``lspci -n`` writes it: four hexadecimal digits."""
-        text = self._text(part, path, required)
-        if text is None or _IDENTIFIER.fullmatch(text):
-            return None if text is None else f"{int(text, 16):04x}"
-        self._strange(part, path, text, "identifier")
-        return None
+    def strange(self, part: str, path: str, text: str, form: _Form) -> None:
+        self.note(part, f"{self._named(path)} is {text[:40]!r}, which is no {form.words}")
 
-    def group(self, path: str) -> int | None:
-        name = self.link_name("iommu_group", path)
-        if name is None or name.isdigit():
-            return None if name is None else int(name)
-        self._strange("iommu_group", path, name, "number")
-        return None
-
-    def mac(self, path: str) -> str | None:
-        text = self._text("mac", path, required=True)
-        if text is None or _MAC.fullmatch(text):
-            return text
-        self._strange("mac", path, text, "MAC address")
-        return None
+    def _named(self, path: str) -> str:
+        """Of a PF or VF only the file's name, so that VFs which lack the same share a note."""
+        return path.rpartition("/")[2] if self.pf else path
 
     def permanent_mac(self, interface: str, mac: str | None) -> str | None:
         """Until somebody sets another one, an interface's address is its permanent one; after that ethtool knows it."""
-        if mac is not None and self.number("permanent_mac", f"class/net/{interface}/addr_assign_type") == _PERMANENT:
+        if mac is not None and self.file("permanent_mac", f"class/net/{interface}/addr_assign_type", _NUMBER) == _PERMANENT:
             return mac
         from ansible_collections.vfpool.sriov.plugins.module_utils._ethtool import permanent_mac
 
@@ -280,32 +253,12 @@ class _Reader:
             self.note("permanent_mac", f"ethtool gives no permanent address: {error.strerror}")
             return None
 
-    def operstate(self, path: str) -> str | None:
-        text = self._text("operstate", path, required=True)
-        if text is None or text in _OPERSTATES:
-            return text
-        self._strange("operstate", path, text, "state of a link")
-        return None
-
-    def speed(self, path: str) -> int | None:
-        """Mbit/s; while the link is down the kernel says EINVAL or -1, which is no failure to read."""
-        speed = self.number("speed", path, refusals=(errno.EINVAL,))
-        return speed if speed and speed > 0 else None
-
-    def port_name(self, path: str) -> str | None:
-        return self._text("representor", path, refusals=(errno.EOPNOTSUPP,))
-
     def settled(self, name: str) -> str | None:
         """An interface's name, unless udev may still change it: the kernel calls every new interface ethN."""
         if self.sysfs.udev and _KERNEL_NAME.fullmatch(name):
             known = Sysfs(self.sysfs.udev)
-            ifindex = self.number("name", f"class/net/{name}/ifindex")
+            ifindex = self.file("name", f"class/net/{name}/ifindex", _NUMBER)
             if known.exists("control") and not known.exists(f"data/n{ifindex}"):
                 self.note("name", "udev has not finished with the interface, and may rename it")
                 return None
         return name
-
-
-def _last(path: str) -> str:
-    """A file as notes name it: alike for each VF, so that VFs which lack the same share a note."""
-    return path.rpartition("/")[2]

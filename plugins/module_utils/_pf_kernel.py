@@ -15,8 +15,8 @@ from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._carrier import wait_for_carrier
 from ansible_collections.vfpool.sriov.plugins.module_utils._command import in_turn
-from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import LinkUnreadable, read_link, vf_configs
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError, Unreadable
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import read_link, vf_configs
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._udev import VfWatch
@@ -152,7 +152,7 @@ class PfKernel:
     def _link(self) -> dict[str, Any]:
         try:
             return read_link(self._pf["name"], in_turn(self._run))
-        except LinkUnreadable as error:
+        except Unreadable as error:
             raise SriovError(f"How {describe_pf(self._pf)} is set up cannot be read: {error}.") from error
 
     def _command(self, command: list[str], setting: str) -> None:

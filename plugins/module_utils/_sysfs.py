@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Incomplete", "Sysfs"]
 
+_Answer = TypeVar("_Answer")
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -28,8 +33,21 @@ class Incomplete:
         if vf is not None and vf not in indices[-1:]:
             indices.append(vf)
 
+    @contextmanager
+    def noting(self, pf: str, *parts: str) -> Iterator[None]:
+        """What Unreadable keeps the block from finding out is noted."""
+        try:
+            yield
+        except Unreadable as error:
+            for part in parts:
+                self.note(part, pf, str(error))
+
     def entries(self) -> list[dict[str, Any]]:
         """`incomplete` of the facts; VFs that lack the same for the same reason share an entry, whose part is such as ``vfs[0-6].mac``."""
+        if not self._notes:
+            return []
+        from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
+
         return [
             {"part": f"vfs[{format_ranges(set(indices))}].{part}".rstrip(".") if indices else part, "pf": pf, "reason": reason}
             for (pf, part, reason, _of_vfs), indices in self._notes.items()
@@ -53,39 +71,24 @@ class Sysfs:
 
     def text(self, path: str) -> str | None:
         """The content of a file, without surrounding white space."""
-        try:
-            fd = os.open(f"{self.root}/{path}", os.O_RDONLY)
-        except OSError as error:
-            if error.errno in _ABSENT:
-                return None
-            raise
-        try:
-            return os.read(fd, 4096).decode("utf-8", "replace").strip()
-        finally:
-            os.close(fd)
+        return self._ask(_content, path)
 
     def link(self, path: str) -> str | None:
         """Where a symbolic link leads."""
-        try:
-            return os.readlink(f"{self.root}/{path}")
-        except OSError as error:
-            if error.errno in _ABSENT:
-                return None
-            raise
+        return self._ask(os.readlink, path)
 
     def link_name(self, path: str) -> str | None:
         """The last part of a symbolic link's target: sysfs names drivers, groups and devices this way."""
-        try:  # as in link, without another call: this is asked twice for each VF
-            return os.readlink(f"{self.root}/{path}").rpartition("/")[2]
-        except OSError as error:
-            if error.errno in _ABSENT:
-                return None
-            raise
+        link = self._ask(os.readlink, path)
+        return link and link.rpartition("/")[2]
 
     def names(self, path: str) -> list[str] | None:
         """The entries of a folder, in no order."""
+        return self._ask(os.listdir, path)
+
+    def _ask(self, question: Callable[[str], _Answer], path: str) -> _Answer | None:
         try:
-            return os.listdir(f"{self.root}/{path}")
+            return question(f"{self.root}/{path}")
         except OSError as error:
             if error.errno in _ABSENT:
                 return None
@@ -98,3 +101,11 @@ class Sysfs:
             os.write(fd, value.encode())
         finally:
             os.close(fd)
+
+
+def _content(path: str) -> str:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(fd, 4096).decode("utf-8", "replace").strip()
+    finally:
+        os.close(fd)

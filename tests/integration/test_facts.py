@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -15,17 +16,18 @@ import pytest
 from ansible_collections.vfpool.sriov.tests.integration.host import CHECKOUT, Host, network
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
 
-# Reads the host as gather_subset min does, in a process that does nothing else.
+# Reads the host as gather_subset min does, in a process that does nothing else, with what ip says about its interfaces.
 DISCOVERY = """\
 import sys
 sys.path.insert(0, sys.argv[1])
-from ansible_collections.vfpool.sriov.plugins.module_utils._pf import read_pfs
-from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
-sysfs, incomplete = Sysfs(sys.argv[2]), Incomplete()
+from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
+sysfs, links = Sysfs(sys.argv[2]), sys.argv[3]
 open("/proc/self/comm").close()
-pfs = read_pfs(sysfs, incomplete)
+sriov = gather(None, {"min"}, lambda command: (0, links, ""), sysfs)
 open("/proc/self/comm").close()
-assert incomplete.entries() == []
+assert sriov["incomplete"] == []
+assert all(vf["mac"] and vf["operstate"] for vf in sriov["pfs"][0]["vfs"])
 """
 
 
@@ -146,21 +148,23 @@ def test_facts_gathered_at_the_start_of_plays_are_there_in_a_later_run_from_the_
     assert [result["status"] for result in host.ansible("ansible-playbook", str(using))] == ["failed"]
 
 
-def test_each_vf_costs_the_same_few_system_calls_however_many_there_are(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("told_by_ip", "expected"), [(True, 3), (False, 9)])
+def test_each_vf_costs_the_same_few_system_calls_however_many_there_are(tmp_path: Path, told_by_ip: bool, expected: int) -> None:
     tree = Tree(tmp_path)
     pf = tree.pf("enp1s0", "0000:01:00.0", stride=1, total=256)
     calls = {}
     for number in (1, 65, 256):
         pf.resize(number)
-        calls[number] = system_calls(tmp_path)
+        names = ["enp1s0", *(f"enp1s0v{index}" for index in range(number) if told_by_ip)]
+        calls[number] = system_calls(tmp_path, [{"ifname": name, "address": "52:54:00:00:00:01", "operstate": "UP"} for name in names])
     for_each = (calls[65] - calls[1]) / 64
-    assert for_each == 9
+    assert for_each == expected
     assert (calls[256] - calls[65]) / 191 == pytest.approx(for_each, abs=0.1)
 
 
-def system_calls(root: Path) -> int:
-    """How many system calls the discovery makes, by strace, between two marks."""
-    command = ["strace", "-qq", "/usr/bin/python3", "-c", DISCOVERY, str(CHECKOUT / ".collections"), str(root)]
+def system_calls(root: Path, links: list[dict[str, str]]) -> int:
+    """How many system calls the discovery makes, by strace, between two marks; ``links`` are what ip says."""
+    command = ["strace", "-qq", "/usr/bin/python3", "-c", DISCOVERY, str(CHECKOUT / ".collections"), str(root), json.dumps(links)]
     traced = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     calls = re.split(r'^openat\(.*"/proc/self/comm".*$', traced, flags=re.MULTILINE)[1]
     # Memory is no question to the kernel about a VF.

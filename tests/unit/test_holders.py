@@ -13,7 +13,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIB
 from ansible_collections.vfpool.sriov.plugins.module_utils._holders import add_holders, link_claims, without_repetition
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder, without_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links
-from ansible_collections.vfpool.sriov.plugins.module_utils._pf import read_pfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs, read_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
 from ansible_collections.vfpool.sriov.tests.unit.test_libvirt_rpc import daemon, reply, text
@@ -145,7 +145,8 @@ def test_a_guest_holds_the_vf_that_its_vdpa_device_stands_on(tree: Tree, monkeyp
     (tree.root / "bus/vdpa/devices/vdpa7").symlink_to(f"../../../bus/pci/devices/{pf.vf(1).address}/vdpa7")
     guest = "<domain><name>db1</name><uuid>u</uuid><devices><interface type='vdpa'><source dev='/dev/vhost-vdpa-0'/></interface></devices></domain>"
     sysfs, incomplete = Sysfs(str(tree.root)), Incomplete()
-    pfs = read_pfs(sysfs, incomplete)
+    pfs = find_pfs(sysfs, incomplete)
+    read_vfs(pfs[0], {}, sysfs, incomplete)
     with daemon(lambda procedure, serial: reply(procedure, serial, text(guest) if procedure == 14 else None)) as sockets:
         monkeypatch.setattr(_guests, "_SOCKETS", sockets)
         monkeypatch.setattr(_namespaces, "_PROC", sockets)

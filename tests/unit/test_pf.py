@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._pf import read_pfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs, read_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import PF, Tree
 
 
 def read(tree: Tree, udev: Path | None = None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     incomplete = Incomplete()
-    pfs = read_pfs(Sysfs(str(tree.root), str(udev) if udev else None), incomplete)
+    sysfs = Sysfs(str(tree.root), str(udev) if udev else None)
+    pfs = find_pfs(sysfs, incomplete)
+    for pf in pfs:
+        read_vfs(pf, {}, sysfs, incomplete)
     return pfs, incomplete.entries()
 
 
@@ -40,7 +43,7 @@ def test_a_host_without_sriov_has_no_pfs(tree: Tree) -> None:
 
 def test_a_host_without_pci_has_no_pfs(tmp_path: Path) -> None:
     incomplete = Incomplete()
-    assert (read_pfs(Sysfs(str(tmp_path)), incomplete), incomplete.entries()) == ([], [])
+    assert (find_pfs(Sysfs(str(tmp_path)), incomplete), incomplete.entries()) == ([], [])
 
 
 def test_a_pf_tells_what_it_is_and_what_it_can(tree: Tree) -> None:
