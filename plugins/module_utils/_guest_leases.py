@@ -9,8 +9,8 @@ import contextlib
 import glob
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim, domain_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._guests import Claim, domain_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import parse_port
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_DOMAIN, connection, error_code, is_local, libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree

@@ -1,19 +1,16 @@
 # Copyright: (c) 2026, the vfpool.sriov authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: which devices libvirt's guests hold: its ledger of ports, and its domains."""
+"""Private to this collection: what libvirt's guests hold: its ledger of ports, and its domains."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Guests, domain_claims, port_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt_rpc import Daemon, DaemonError
 
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
-
-__all__ = ["NO_LIBVIRT", "Claim", "Guests", "ask_libvirt", "domain_claims", "holder", "port_claims"]
+__all__ = ["NO_LIBVIRT", "ask_libvirt"]
 
 NO_LIBVIRT = "libvirt is not installed on this host, so there is no ledger of guests to read"
 
@@ -24,26 +21,6 @@ _SERVERS = ("libvirt", "virtqemud", "virtnetworkd")
 _ACTIVE, _PERSISTENT = 1, 4  # of virConnectListAllDomainsFlags
 _ACTIVE_NETWORKS = 2  # of virConnectListAllNetworksFlags
 _LIVE, _INACTIVE = 0, 2  # of virDomainXMLFlags
-
-
-class Claim(NamedTuple):
-    """One holder (as in `used_by`) of one device: a PCI address, or the name of an interface."""
-
-    device: str
-    holder: dict[str, Any]
-
-
-class Guests(NamedTuple):
-    """Every claim of libvirt's, the interfaces that it made for running guests (their macvtap devices), and why some claims may be missing."""
-
-    claims: list[Claim]
-    interfaces: set[str]
-    doubt: str | None = None
-
-
-def holder(kind: str, name: str | None, uuid: str | None = None, network: str | None = None, active: bool = True) -> dict[str, Any]:
-    """An entry of `used_by`."""
-    return {"kind": kind, "name": name, "uuid": uuid, "network": network, "active": active}
 
 
 def ask_libvirt() -> Guests:
@@ -89,48 +66,3 @@ def _add_domains(daemon: Daemon, guests: Guests) -> None:
     for xml in daemon.domains(_PERSISTENT, _INACTIVE):
         defined = domain_claims(xml, active=False)
         guests.claims.extend(claim for claim in defined.claims if (claim.holder["uuid"], claim.device) not in running)
-
-
-def port_claims(xml: str, network: str) -> list[Claim]:
-    """What a network port's document says is held: one device, or none (a port of a bridge). Raises ValueError for nonsense."""
-    port = _parse(xml)
-    device = _device(port.find("plug"))
-    entry = holder("libvirt_port", port.findtext("owner/name"), port.findtext("owner/uuid"), network)
-    return [] if device is None else [Claim(device, entry)]
-
-
-def domain_claims(xml: str, active: bool) -> Guests:
-    """The devices that a domain's document names outright, and the interfaces that were made for it. Raises ValueError for nonsense."""
-    domain = _parse(xml)
-    name, uuid = domain.findtext("name"), domain.findtext("uuid")
-    guests = Guests([], set())
-    for element in (*domain.iterfind("devices/interface"), *domain.iterfind("devices/hostdev")):
-        source, target = element.find("source"), element.find("target")
-        device = _device(source) if element.get("type") in ("direct", "hostdev", "pci", "vdpa") else None
-        if source is not None and device is not None:
-            guests.claims.append(Claim(device, holder("libvirt_domain", name, uuid, source.get("network"), active)))
-            if target is not None and target.get("dev"):
-                guests.interfaces.add(target.get("dev", ""))
-    return guests
-
-
-def _parse(xml: str) -> Element:
-    from xml.etree.ElementTree import ParseError, fromstring  # only usage needs it
-
-    try:
-        return fromstring(xml)  # noqa: S314  # libvirt wrote it: no entities to fear
-    except ParseError as error:
-        raise ValueError(f"one of its documents is no XML: {error}") from error
-
-
-def _device(element: Element | None) -> str | None:
-    """The interface or the PCI address that a `<plug>` or `<source>` names."""
-    if element is None:
-        return None
-    if element.get("dev"):
-        return element.get("dev")
-    address = element.find("address")
-    if address is None or address.get("type", "pci") != "pci" or address.get("bus") is None:
-        return None
-    domain, bus, slot, function = (int(address.get(part, "0"), 0) for part in ("domain", "bus", "slot", "function"))
-    return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"

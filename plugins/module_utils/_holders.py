@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim, holder
 from ansible_collections.vfpool.sriov.plugins.module_utils._device_files import device_files
-from ansible_collections.vfpool.sriov.plugins.module_utils._guests import Claim, ask_libvirt, holder
+from ansible_collections.vfpool.sriov.plugins.module_utils._guests import ask_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links
 from ansible_collections.vfpool.sriov.plugins.module_utils._namespaces import look_elsewhere

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _namespaces
+from ansible_collections.vfpool.sriov.plugins.module_utils._claims import domain_claims, holder, port_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._device_files import device_files
-from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT, domain_claims, holder, port_claims
+from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
 from ansible_collections.vfpool.sriov.plugins.module_utils._holders import add_holders, link_claims, without_repetition
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder, without_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links

@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _libvirt_rpc
-from ansible_collections.vfpool.sriov.plugins.module_utils._guests import Guests, ask_libvirt, holder
+from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Guests, holder
+from ansible_collections.vfpool.sriov.plugins.module_utils._guests import ask_libvirt
 
 HEADER = struct.Struct(">7I")
 PORT = "<networkport><owner><name>web1</name><uuid>u</uuid></owner><plug type='direct' dev='v0'/></networkport>"

@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: which devices libvirt's documents say are held, by whom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+__all__ = ["Claim", "Guests", "domain_claims", "holder", "port_claims"]
+
+
+class Claim(NamedTuple):
+    """One holder (as in `used_by`) of one device: a PCI address, or the name of an interface."""
+
+    device: str
+    holder: dict[str, Any]
+
+
+class Guests(NamedTuple):
+    """Every claim of libvirt's, the interfaces that it made for running guests (their macvtap devices), and why some claims may be missing."""
+
+    claims: list[Claim]
+    interfaces: set[str]
+    doubt: str | None = None
+
+
+def holder(kind: str, name: str | None, uuid: str | None = None, network: str | None = None, active: bool = True) -> dict[str, Any]:
+    """An entry of `used_by`."""
+    return {"kind": kind, "name": name, "uuid": uuid, "network": network, "active": active}
+
+
+def port_claims(xml: str, network: str) -> list[Claim]:
+    """What a network port's document says is held: one device, or none (a port of a bridge). Raises ValueError for nonsense."""
+    port = _parse(xml)
+    device = _device(port.find("plug"))
+    entry = holder("libvirt_port", port.findtext("owner/name"), port.findtext("owner/uuid"), network)
+    return [] if device is None else [Claim(device, entry)]
+
+
+def domain_claims(xml: str, active: bool) -> Guests:
+    """The devices that a domain's document names outright, and the interfaces that were made for it. Raises ValueError for nonsense."""
+    domain = _parse(xml)
+    name, uuid = domain.findtext("name"), domain.findtext("uuid")
+    guests = Guests([], set())
+    for element in (*domain.iterfind("devices/interface"), *domain.iterfind("devices/hostdev")):
+        source, target = element.find("source"), element.find("target")
+        device = _device(source) if element.get("type") in ("direct", "hostdev", "pci", "vdpa") else None
+        if source is not None and device is not None:
+            guests.claims.append(Claim(device, holder("libvirt_domain", name, uuid, source.get("network"), active)))
+            if target is not None and target.get("dev"):
+                guests.interfaces.add(target.get("dev", ""))
+    return guests
+
+
+def _parse(xml: str) -> Element:
+    from xml.etree.ElementTree import ParseError, fromstring  # only usage needs it
+
+    try:
+        return fromstring(xml)  # noqa: S314  # libvirt wrote it: no entities to fear
+    except ParseError as error:
+        raise ValueError(f"one of its documents is no XML: {error}") from error
+
+
+def _device(element: Element | None) -> str | None:
+    """The interface or the PCI address that a `<plug>` or `<source>` names."""
+    if element is None:
+        return None
+    if element.get("dev"):
+        return element.get("dev")
+    address = element.find("address")
+    if address is None or address.get("type", "pci") != "pci" or address.get("bus") is None:
+        return None
+    domain, bus, slot, function = (int(address.get(part, "0"), 0) for part in ("domain", "bus", "slot", "function"))
+    return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
