@@ -8,11 +8,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._command import in_turn
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError, Unreadable
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import is_local
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import ask_links
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._pool import pool_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges, parse_ranges
@@ -44,6 +42,10 @@ def add_altnames_for(selector: str, pfs: list[dict[str, Any]], run: Run) -> None
     """Altnames cost a process, so they are added only where ``selector`` is nothing else that is known of a PF."""
     if any(selector in (pf["name"], pf["pci_address"], pf["permanent_mac"]) for pf in pfs):
         return
+    # Few runs need what asks for them.
+    from ansible_collections.vfpool.sriov.plugins.module_utils._command import in_turn
+    from ansible_collections.vfpool.sriov.plugins.module_utils._link import ask_links
+
     with contextlib.suppress(Unreadable):
         links = ask_links(in_turn(run))().by_name
         for pf in pfs:

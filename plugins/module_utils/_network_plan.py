@@ -15,7 +15,6 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import 
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, network_text, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
-from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import rebuild, undo_rebuild
 from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import enter
 
 if TYPE_CHECKING:
@@ -150,6 +149,9 @@ class NetworkPlanner:
                 f"The network {self.name} is to change ({'; '.join(stale)}), but its new pool lacks what guests hold ({holders(lost)}): "
                 "stop them first, or take the VFs from them with on_in_use=force."
             )
+        # Compiled only where there is something to rebuild.
+        from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import rebuild
+
         if is_exclusive(wanted):
             check_single(self.name, [taken for taken in map(take, self.leases) if taken is not None] + forgotten)
         self.plan.add(
@@ -160,6 +162,8 @@ class NetworkPlanner:
 
     def _undo_rebuild(self, current: dict[str, Any]) -> None:
         """The former definition comes first: what force took has its place only there."""
+        from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import undo_rebuild
+
         self._define(current["xml_inactive"])
         undo_rebuild(self._network(), self.journal)
 

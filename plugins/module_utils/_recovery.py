@@ -18,7 +18,6 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import 
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, network_text, parse_network, pool_of, set_members
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
-from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import interrupted, restore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +55,9 @@ def plan_recovery(
     fitting = [taken for taken in map(take, forgotten) if taken is not None]
     rest = [lease for lease in forgotten if take(lease) is None]
     if unfinished and record is not None:
+        # Compiled only where there is something to finish.
+        from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import restore
+
         outstanding = [take(lease) or lease for lease in _outstanding(connected, record, "leases", current["leases"])]
         given_up = [lease for lease in outstanding if force and take(lease) is None]
         leases = _without(outstanding, given_up)
@@ -91,7 +93,11 @@ def _record(connected: Any, name: str, journal: Journal) -> dict[str, Any] | Non
 
 def _outstanding(connected: Any, record: dict[str, Any] | None, which: str, ledger: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Of the leases that a rebuild was to keep (``leases``) or of those before it (``before``): what the ledger lacks and may be held."""
-    missing = interrupted(record, which, ledger) if record else []
+    if record is None:
+        return []
+    from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import interrupted
+
+    missing = interrupted(record, which, ledger)
     return [lease for lease in missing if guest_runs(connected, lease) is not False]
 
 
