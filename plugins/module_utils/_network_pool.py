@@ -15,7 +15,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import E
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["POOL_MODES", "VLAN_MODES", "compare", "describe_pool", "expected_members", "fit", "is_exclusive", "miscounted", "why_stale"]
+__all__ = ["POOL_MODES", "VLAN_MODES", "compare", "describe_pool", "expected_members", "fit", "is_exclusive", "miscounted", "places", "why_stale"]
 
 POOL_MODES = ("passthrough", "hostdev", "private", "vepa", "bridge")
 VLAN_MODES = ("passthrough", "hostdev")
@@ -24,13 +24,18 @@ VLAN_MODES = ("passthrough", "hostdev")
 def is_exclusive(network: Element, portgroup: str | None = None) -> bool:
     """Whether a member is given to one guest alone (networkAllocatePort of libvirt's src/network/bridge_driver.c).
 
-    ``portgroup`` is the one that the guest asks for; without it the guest is in the default one.
+    ``portgroup`` is the one that the guest asks for.
     """
     mode = pool_of(network)["mode"]
     if mode != "private":
         return mode in ("passthrough", "hostdev")
+    return any(profile.get("type") == "802.1Qbh" for place in places(network, portgroup) for profile in place.iterfind("virtualport"))
+
+
+def places(network: Element, portgroup: str | None) -> list[Element]:
+    """Where a port in ``portgroup`` has its settings from, the foremost first. One that names no group is in the default one."""
     groups = [group for group in network.iterfind("portgroup") if (group.get("name") == portgroup if portgroup else group.get("default") == "yes")]
-    return any(profile.get("type") == "802.1Qbh" for place in (network, *groups) for profile in place.iterfind("virtualport"))
+    return [*groups[:1], network]
 
 
 def expected_members(pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> list[str] | None:

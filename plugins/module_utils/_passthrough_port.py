@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,8 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, 
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._mac import normal_mac
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import host_pfs
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, expected_members, is_exclusive
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, parse_network, parse_xml, pool_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, expected_members, is_exclusive, places
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, new_element, parse_network, parse_xml, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, unleased
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
@@ -147,7 +148,7 @@ class _Port:
         self.guests = self._guests(pool_of(live)) if self.exclusive else []
         flags = libvirt().VIR_NETWORK_PORT_CREATE_RECLAIM if plug else 0
         member = self._check_plug(live, plug) if plug else None
-        port = self._port(pool_of(live)["mode"], member)
+        port = self._port(live, member)
         if self.exclusive and member is None and self.members is not None:
             self._free(self.leases)
 
@@ -220,7 +221,7 @@ class _Port:
             raise SriovError(f"{member} of the network {self.name} cannot be confirmed, because {holders(others)}: take another member.")
         return member
 
-    def _port(self, mode: str, member: str | None) -> Element:
+    def _port(self, live: Element, member: str | None) -> Element:
         new = etree().SubElement
         options = self.options
         port = etree().Element("networkport")
@@ -234,7 +235,8 @@ class _Port:
         if options["vlan"] is not None:
             new(new(port, "vlan"), "tag", id=str(options["vlan"]))
         if member is not None:
-            port.append(plug_element(mode, member))
+            port.append(plug_element(pool_of(live)["mode"], member))
+            _fill_in(port, live)
         return port
 
     def _check_alone(self, network: Any, found: dict[str, Any]) -> None:
@@ -266,6 +268,33 @@ class _Port:
         if wrong or member_of(found) not in (plug["interface"], plug["address"] and normal_pci_address(plug["address"])):
             said = f"is on {member_of(found)} with mode {held.get('mode')}"
             raise SriovError(f"The lease {found['port']} of the network {self.name} {said}, not on what plug says: {remedy}.")
+
+
+def _fill_in(port: Element, live: Element) -> None:
+    """Give a port that names its member the settings that libvirt gives a port for which it chooses the member itself.
+
+    As networkAllocatePort of libvirt's src/network/bridge_driver.c; libvirt takes a port that is reclaimed as it stands.
+    """
+    sources = places(live, port.findtext("group"))
+    found = {tag: [element for place in sources for element in place.iterfind(tag)] for tag in ("vlan", "port", "virtualport")}
+    for tag in ("vlan", "port"):
+        if port.find(tag) is None:
+            port.extend(map(copy.deepcopy, found[tag][:1]))
+    trusted = [place.get("trustGuestRxFilters") for place in sources if place.get("trustGuestRxFilters")]
+    if trusted:
+        port.append(new_element("rxfilters", trustGuest=trusted[0]))
+    if found["virtualport"]:
+        kind = found["virtualport"][0].get("type")
+        parameters: dict[str, str] = {}
+        for profile in reversed(found["virtualport"]):
+            parameters.update(item for element in profile.iterfind("parameters") for item in element.attrib.items())
+        if kind == "802.1Qbg":
+            parameters.setdefault("instanceid", str(uuid.uuid4()))
+        port.append(new_element("virtualport", new_element("parameters", **parameters), type=kind))
+    forward, plug = live.find("forward"), port.find("plug")
+    if plug.get("type") == "hostdev-pci":
+        plug.set("managed", forward.get("managed", "no"))
+        plug.extend(map(copy.deepcopy, forward.findall("driver")))
 
 
 def _plug_type(mode: str) -> str:

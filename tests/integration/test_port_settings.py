@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A lease for which passthrough_port names the member has what a lease has for which libvirt chooses it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ansible_collections.vfpool.sriov.tests.integration.host import Host, network
+from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
+
+OWNER = {"owner_name": "firewall", "owner_uuid": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
+PORT = {"network": "pool", "uuid": "a4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a", "mac": "52:54:00:00:00:07", **OWNER}
+VLAN = "<vlan><tag id='7'/></vlan>"
+QBH = "<virtualport type='802.1Qbh'><parameters profileid='finance'/></virtualport>"
+QBG_START = "<virtualport type='802.1Qbg'><parameters managerid='11'/></virtualport>"
+QBG_REST = "<virtualport type='802.1Qbg'><parameters typeid='5' typeidversion='2'/></virtualport>"
+QBG = "<virtualport type='802.1Qbg'><parameters managerid='11' typeid='5' typeidversion='2' instanceid='f7cb769f-bec7-4809-abb9-b90ceeb9354c'/></virtualport>"
+GROUPS = "<portgroup name='g' trustGuestRxFilters='no'><vlan><tag id='9'/></vlan></portgroup><portgroup name='d' default='yes' trustGuestRxFilters='yes'/>"
+
+
+@pytest.mark.parametrize("group", [None, "g"])
+@pytest.mark.parametrize(
+    ("mode", "driver", "rest"),
+    [
+        ("passthrough", "", f"{VLAN}<port isolated='no'/>{GROUPS}"),
+        ("passthrough", "", f"{QBG}<portgroup name='g'/>"),
+        ("hostdev", "<driver name='vfio'/>", f"{VLAN}{GROUPS}"),
+        ("hostdev' managed='yes", "", f"{QBH}<portgroup name='g' trustGuestRxFilters='yes'/>"),
+        ("private", "", f"{QBH}<portgroup name='g'/>"),
+        ("vepa", "", f"{QBG_START}<portgroup name='g' default='yes'>{QBG_REST}</portgroup>"),
+        ("bridge", "", "<portgroup name='g'/>"),
+    ],
+)
+def test_a_confirmed_member_has_every_setting_that_libvirt_itself_gives(host: Host, mode: str, driver: str, rest: str, group: str | None):
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
+    warm = Warm(host)
+    host.define(network(f"{driver}<pf dev='enp1s0'/>", mode=mode, rest=rest).replace("<network>", "<network trustGuestRxFilters='yes'>"))
+    host.virsh("net-port-create pool /dev/stdin", stdin=f"""
+        <networkport><uuid>{PORT["uuid"]}</uuid><owner><name>{PORT["owner_name"]}</name><uuid>{PORT["owner_uuid"]}</uuid></owner>
+        {f"<group>{group}</group>" if group else ""}<mac address='{PORT["mac"]}'/></networkport>""")
+    port = {**PORT, "portgroup": group} if group else PORT
+    allocated = warm.module("passthrough_port", **port)["port"]
+    assert warm.module("passthrough_port", **port, state="absent")["changed"]
+    confirmed = warm.module("passthrough_port", **port, plug=allocated["plug"])
+    assert confirmed["changed"]
+    assert each_time(confirmed["port"]["xml"]) == each_time(allocated["xml"])
+
+
+def each_time(port: str) -> str:
+    """A port's document without what libvirt makes up: an instanceid where the network gives none."""
+    return port if "f7cb769f" in port else re.sub("instanceid='[-0-9a-f]{36}'", "instanceid", port)
+
+
+def test_a_confirmed_member_keeps_a_vlan_of_its_own(host: Host):
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
+    host.define(network(rest=VLAN))
+    confirmed = Warm(host).module("passthrough_port", **PORT, vlan=5, plug={"interface": "enp1s0v1"})["port"]
+    assert re.findall("<tag id='.'/>", confirmed["xml"]) == ["<tag id='5'/>"]
