@@ -17,17 +17,15 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._leases import (
     describe_lease,
     holders,
     member_of,
-    parse_port,
     plug_element,
     read_leases,
-    under,
 )
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, daemon_key, error_code, libvirt, network_key, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, daemon_key, libvirt, network_key, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, runtime_folder
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._mac import normal_mac
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import host_pfs
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, expected_members, is_exclusive, places
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, expected_members, is_exclusive, miscounted, places
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, new_element, parse_network, parse_xml, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, unleased
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["bring_port_to_state"]
 
-_INTERNAL_ERROR = 1
 # What tells one lease from another; the rest is what a lease is like.
 _IDENTITY = ("owner_uuid", "owner_name", "mac")
 
@@ -82,8 +79,8 @@ class _Port:
             close_record(self.connected, self.name, self.journal)
         with said_by_libvirt(f"tell the leases of the network {self.name}"):
             self.leases = read_leases(network) if network.isActive() else []
-        if self.check:
-            self.leases += recovery.restored
+        self.restored = recovery.restored if self.check else []
+        self.leases += self.restored
         before = found = self._find()
         if self.options["state"] == "absent":
             if found is not None:
@@ -146,58 +143,73 @@ class _Port:
         self.members = expected_members(pool_of(live), self.pfs)
         self.exclusive = is_exclusive(live, self.options["portgroup"])
         self.guests = self._guests(pool_of(live)) if self.exclusive else []
-        flags = libvirt().VIR_NETWORK_PORT_CREATE_RECLAIM if plug else 0
-        member = self._check_plug(live, plug) if plug else None
-        port = self._port(live, member)
-        if self.exclusive and member is None and self.members is not None:
-            self._free(self.leases)
+        named = self._check_plug(live, plug) if plug else None
+        if self.exclusive:
+            self._check_count(network, "run vfpool.sriov.passthrough_network, which counts them anew")
+            if named is None and self.members is not None:
+                self._free()
+        self.options["uuid"] = self.options["uuid"] or str(uuid.uuid4())
+        doing = f"confirm {named} of the network {self.name}" if named else f"take a member of the network {self.name}"
+        self.plan.add(doing, lambda: self._create(network, live, named))
 
-        def take() -> None:
-            with said_by_libvirt(f"give {self.options['owner_name']} a lease of the network {self.name}"):
-                try:
-                    created = network.portCreateXML(etree().tostring(port, encoding="unicode"), flags)
-                    if self.exclusive and member is None:
-                        self._leave_what_is_held(network, created)
-                except libvirt().libvirtError as error:
-                    if error_code(error) == _INTERNAL_ERROR and "none are available" in str(error):
-                        free = self._free(read_leases(network))
-                        said = f"libvirt has lost count of the network {self.name} and does not give {free}, which is free"
-                        raise SriovError(f"{said}: restart libvirt's daemon, under which guests run on, and run this again.") from error
-                    raise
-                # libvirt 9.0 puts a UUID's raw bytes into one of its sentences, which the bindings then fail to decode.
-                except (SystemError, UnicodeDecodeError) as error:
-                    said = f"libvirt does not give {self.options['owner_name']} {member or 'a member'} of the network {self.name}"
-                    raise SriovError(f"{said}, for it is not in its pool or another holds it: run this again.") from error
+    def _create(self, network: Any, live: Element, named: str | None) -> None:
+        """Make the lease of the member that is ``named``, else of the first free one.
+
+        We choose, and not libvirt, which hands out a member that a guest has from elsewhere: a run that is killed before such a one
+        is given back would leave it leased. Where guests share members libvirt chooses the one that the fewest have.
+        """
+        while True:
+            member = named or (self._free() if self.exclusive else None)
+            flags = libvirt().VIR_NETWORK_PORT_CREATE_RECLAIM if member else 0
+            try:
+                with said_by_libvirt(f"give {self.options['owner_name']} a lease of the network {self.name}"):
+                    network.portCreateXML(etree().tostring(self._port(live, member), encoding="unicode"), flags)
+                break
+            except SriovError:
                 self.leases = read_leases(network)
-            self.options["uuid"] = port.findtext("uuid")
+                if named or member is None or member not in map(member_of, self.leases):
+                    raise
+            # libvirt 9.0 puts a UUID's raw bytes into one of its sentences, which the bindings then fail to decode.
+            except (SystemError, UnicodeDecodeError) as error:
+                said = f"libvirt does not give {self.options['owner_name']} {member or 'a member'} of the network {self.name}"
+                raise SriovError(f"{said}, for it is not in its pool or another holds it: run this again.") from error
+        self.leases = read_leases(network, self.leases)
+        if self.exclusive:
+            try:
+                self._check_count(network, "restart libvirt's daemon, under which guests run on")
+            except SriovError:
+                network.portLookupByUUIDString(self.options["uuid"]).delete()
+                raise
 
-        self.plan.add(f"confirm {member} of the network {self.name}" if member else f"take a member of the network {self.name}", take)
+    def _check_count(self, network: Any, remedy: str) -> None:
+        """A member that libvirt does not count is given to the next guest too.
+
+        It loses count by a SIGHUP or net-update --live. What is released then is counted below 0, which shows only when it is leased again.
+        """
+        while True:
+            known = [lease for lease in self.leases if lease not in self.restored]
+            wrong = miscounted(parse_network(network.XMLDesc(0)), known)
+            if not wrong:
+                return
+            now = read_leases(network, known)
+            if now == known:
+                said = f"libvirt has lost count of the leases of the network {self.name} (on {', '.join(wrong)}) and may give one VF to two"
+                raise SriovError(f"{said}: {remedy}, and run this again.")
+            self.leases = now + self.restored  # a guest started or stopped between the two questions
 
     def _guests(self, pool: dict[str, Any]) -> list[dict[str, Any]]:
         """What running guests hold of the pool without a lease of it, be it from another network or from none, as if it were leases."""
         found = unleased(self.connected, Devices(pool, self.pfs), self.leases)
         return [{"owner_name": guest["name"], "owner_uuid": guest["uuid"], "plug": {"interface": member}} for member, guest in found]
 
-    def _free(self, leases: list[dict[str, Any]]) -> str:
+    def _free(self) -> str:
         """The first member that nobody holds. Raises SriovError when there is none, so that check mode foretells that too."""
-        held = [*leases, *self.guests]
+        held = [*self.leases, *self.guests]
         taken = {member_of(one) for one in held}
         free = [member for member in self.members or [] if member not in taken]
         if not free:
             raise SriovError(f"The network {self.name} has no free member, for {holders(held)}: release one, or make its pool larger.")
         return free[0]
-
-    def _leave_what_is_held(self, network: Any, port: Any) -> None:
-        """Give back a member that another holds, and take a free one with the settings that libvirt gave the port.
-
-        libvirt hands out a held member when it has lost count of its leases (a SIGHUP or net-update --live is enough),
-        and when a guest has the VF from elsewhere.
-        """
-        given = parse_port(port.XMLDesc(0))
-        leases = [lease for lease in read_leases(network, self.leases) if lease["port"] != given["port"]]
-        if any(member_of(one) == member_of(given) for one in (*leases, *self.guests)):
-            port.delete()
-            network.portCreateXML(under(given, given["plug"]["mode"], self._free(leases))["xml"], libvirt().VIR_NETWORK_PORT_CREATE_RECLAIM)
 
     def _check_settings(self, live: Element) -> None:
         groups = [group.get("name") for group in live.iterfind("portgroup")]
@@ -225,11 +237,11 @@ class _Port:
         new = etree().SubElement
         options = self.options
         port = etree().Element("networkport")
-        new(port, "uuid").text = options["uuid"] or str(uuid.uuid4())
+        new(port, "uuid").text = options["uuid"]
         owner = new(port, "owner")
         new(owner, "name").text = options["owner_name"]
         new(owner, "uuid").text = options["owner_uuid"]
-        new(port, "mac", address=options["mac"] or _derived_mac(port.findtext("uuid")))
+        new(port, "mac", address=options["mac"] or _derived_mac(options["uuid"]))
         if options["portgroup"]:
             new(port, "group").text = options["portgroup"]
         if options["vlan"] is not None:

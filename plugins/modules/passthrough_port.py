@@ -10,8 +10,9 @@ short_description: Take, confirm and give back one member of an interface pool
 description:
   - Takes a lease of a libvirt network for something that libvirt does not start itself, such as a container, a DPDK process or another hypervisor.
   - The lease is in libvirt's own ledger, as one of its network ports, so no guest is ever given the same VF.
-  - A member that a running guest holds from another network, or from none, is not given. Nor is one that libvirt hands out twice,
-    as it does when a SIGHUP or C(net-update --live) made it lose count. Members of modes in which guests share them are not looked at.
+  - A member that a running guest holds from another network, or from none, is not given. Members of modes in which guests share them are not looked at.
+  - While libvirt has lost count of the leases, as after a SIGHUP or C(net-update --live), it hands out VFs that are held.
+    Then no lease is made. A run of M(vfpool.sriov.passthrough_network) puts that right and keeps every lease.
   - Does nothing to the VF itself.
 author:
   - the vfpool.sriov authors (@vfpool)
@@ -58,7 +59,8 @@ options:
     type: int
   plug:
     description:
-      - Confirm that this member is held, as after a restart of a consumer whose lease is gone. When left out, libvirt chooses a free member.
+      - Confirm that this member is held, as after a restart of a consumer whose lease is gone.
+      - When left out, the first free member is taken, or the one that libvirt chooses in modes in which guests share members.
       - Refused where a lease, or a running guest with another UUID than O(owner_uuid), holds the member.
       - RV(port.plug) of an earlier run goes in as it came out.
     type: dict

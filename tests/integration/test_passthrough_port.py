@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.vfpool.sriov.tests.integration.cut import URI, Cut
 from ansible_collections.vfpool.sriov.tests.integration.host import Host
 from ansible_collections.vfpool.sriov.tests.integration.warm import PYTHON, Warm
 
@@ -176,39 +177,37 @@ def test_without_one_members_of_mode_private_are_shared(host: Host):
     assert host.module("passthrough_port", **ROUTER)["port"]["plug"] == plug
 
 
-@pytest.mark.parametrize("options", [{"mode": "passthrough", "vlan": 7}, {"mode": "hostdev", "vlan": 7, "managed": True}])
-def test_a_member_of_which_libvirt_has_lost_count_is_left_to_its_holder(host: Host, options):
-    """A reload sets every count to 0, and libvirt gives the first member to all who come. What it says of the settings stays."""
-    host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
-    host.module("passthrough_network", name="n", pf="enp1s0", **options)
+def test_while_libvirt_has_lost_count_no_lease_is_made_until_a_run_of_the_network_has_put_that_right(host: Host, network):
+    """A reload sets every count to 0, and libvirt gives the first member to all who come."""
     web1 = host.port_create("n", "web1")
-    as_given = host.virsh(f"net-port-dumpxml n {web1['port']}")
+    mine = host.module("passthrough_port", **ROUTER)["port"]
+    host.port_delete("n", host.ports("n")[0])
     host.sighup()
-    taken = host.module("passthrough_port", **FIREWALL)["port"]
-    assert [(lease["owner"], lease["member"]) for lease in host.ports("n")] == [
-        ("web1", web1["member"]), ("firewall", taken["plug"].get("interface") or taken["plug"]["address"])]
-    assert web1["member"] != host.ports("n")[1]["member"]
-    for part in ("<tag id='7'/>", *(["managed='yes'"] if options.get("managed") else [])):
-        assert part in as_given
-        assert part in taken["xml"]
-    assert not host.module("passthrough_port", **FIREWALL)["changed"]
     for check in (True, False):
-        refusal = host.refusal("passthrough_port", check=check, **ROUTER)
-        assert f"firewall holds {host.ports('n')[1]['member']}, web1 holds {web1['member']}" in refusal
-    assert len(host.ports("n")) == 2
+        for options in (FIREWALL, {**FIREWALL, "plug": mine["plug"] | {kind: web1["member"] for kind in mine["plug"] if kind in ("interface", "address")}}):
+            said = host.refusal("passthrough_port", check=check, **options)
+            assert "libvirt has lost count of the leases of the network n (on " in said and "run vfpool.sriov.passthrough_network" in said
+    assert [lease["owner"] for lease in host.ports("n")] == ["router"]
+    assert not host.module("passthrough_port", **ROUTER)["changed"]
+    host.module("passthrough_network", name="n", pf="enp1s0", mode=network)
+    assert host.module("passthrough_port", **FIREWALL)["port"]["plug"] != mine["plug"]
+    assert "none are available" in host.virsh_error("net-port-create n /dev/stdin", stdin=f"""
+        <networkport><uuid>{ROUTER["owner_uuid"]}</uuid><owner><name>late</name><uuid>{ROUTER["owner_uuid"]}</uuid></owner>
+        <mac address='52:54:00:00:00:09'/></networkport>""")
 
 
-def test_a_free_member_that_libvirt_does_not_give_for_it_has_lost_count_is_told(host: Host):
-    """What is released after a reload is counted below 0, which no document of libvirt's shows, until the daemon starts again."""
-    host.tree.pf("enp1s0", "0000:01:00.0", vfs=1)
-    host.module("passthrough_network", name="n", pf="enp1s0")
+def test_a_free_member_that_libvirt_counts_below_0_is_not_taken(host: Host, network):
+    """What is released after a reload is counted so, which no document of libvirt's shows, until the daemon starts again."""
     web1 = host.port_create("n", "web1")
     host.sighup()
     host.port_delete("n", web1)
-    assert "does not give enp1s0v0, which is free: restart libvirt's daemon" in host.refusal("passthrough_port", **FIREWALL)
-    assert host.ports("n") == []
+    for options in (FIREWALL, {**FIREWALL, "plug": {"interface" if network == "passthrough" else "address": web1["member"]}}):
+        assert "and may give one VF to two: restart libvirt's daemon" in host.refusal("passthrough_port", **options)
+        assert host.ports("n") == []
     host.restart_libvirtd()
-    assert host.module("passthrough_port", **FIREWALL)["port"]["plug"]["interface"] == "enp1s0v0"
+    host.module("passthrough_port", **FIREWALL)
+    assert host.ports("n")[0]["member"] == web1["member"]
+    assert host.port_create("n", "web1")["member"] != web1["member"]
 
 
 def test_a_lease_of_a_member_that_libvirt_gave_to_another_too_is_not_confirmed(host: Host, network):
@@ -249,3 +248,36 @@ def test_what_a_guest_holds_without_a_lease_of_the_network_is_not_given(host: Ho
     assert [lease["member"] for lease in host.ports("n")] == [second]
     web1 = warm.module("passthrough_port", network="n", owner_name="web1", owner_uuid=WEB1, plug={kind: first})["port"]
     assert web1["plug"][kind] == first
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["before the call", "after the call"])
+def test_a_run_that_is_killed_at_any_call_has_leased_nothing_that_a_guest_holds(host: Host, network, answered):
+    warm = Warm(host)
+    mine, device = ("enp1s0v1", INTERFACE.format("")) if network == "passthrough" else ("0000:01:10.2", INTERFACE.format("network='gone' "))
+    warm.guests.append(f"<domain><name>web1</name><uuid>{WEB1}</uuid><devices>{device}</devices></domain>")
+    number = 0
+    while True:
+        with Cut(host, number, answered) as cut:
+            warm.attempt("passthrough_port", **FIREWALL, uri=URI)
+        there = host.ports("n")
+        assert warm.module("passthrough_port", **FIREWALL)["changed"] == (not there)
+        assert [lease["member"] for lease in there or host.ports("n")] == [mine]
+        warm.module("passthrough_port", **FIREWALL, state="absent")
+        if not cut.fallen:
+            break
+        number += 1
+    assert number > 5
+
+
+def test_a_guest_that_starts_in_the_middle_of_a_run_has_its_member_alone(host: Host, network):
+    """It is given what the run has just chosen, so the run takes the next."""
+    warm = Warm(host)
+    for number in range(100):
+        with Cut(host, number, fall=lambda _pid: host.port_create("n", "web1"), goes_on=True) as cut:
+            warm.module("passthrough_port", **FIREWALL, uri=URI)
+        if not cut.fallen:
+            break
+        assert len({lease["member"] for lease in host.ports("n")}) == 2
+        for lease in host.ports("n"):
+            host.port_delete("n", lease)
+    assert number > 5
