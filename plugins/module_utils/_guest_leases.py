@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim, domain_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import parse_port
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_DOMAIN, connection, error_code, is_local, libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_DOMAIN, connection, daemon_key, error_code, libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, new_element, parse_xml
 
@@ -28,7 +28,7 @@ __all__ = ["forgotten_leases", "guest_claims", "guest_runs", "running_guests", "
 def forgotten_leases(connected: Any, guests: list[str], name: str, leases: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The leases of the network ``name`` that ``guests`` hold by their own account and the ledger, ``leases``, does not know."""
     there = {lease["port"] for lease in leases}
-    local = is_local(connected.getURI())
+    local = daemon_key(connected.getURI()) == "system"
     held = [lease for document in guests for lease in _leases_of_guest(parse_xml(document), name, local)]
     return [lease for lease in held if lease["port"] not in there]
 
@@ -50,9 +50,9 @@ def _daemon_of_guests(connected: Any) -> Iterator[Any | None]:
         return
     with contextlib.ExitStack() as stack:
         try:
-            daemon = stack.enter_context(connection("qemu" + uri[len("network") :], readonly=True))
+            daemon = stack.enter_context(connection("qemu" + uri[len("network") :].replace("virtnetworkd-sock", "virtqemud-sock"), readonly=True))
         except SriovError as error:
-            if not is_local(uri) or glob.glob(f"{_STATE}/*.xml"):
+            if daemon_key(uri) != "system" or glob.glob(f"{_STATE}/*.xml"):
                 raise SriovError(f"{uri} does not know what guests hold, and who does cannot be asked. {error}") from error
             daemon = None
         yield daemon

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import require
@@ -18,6 +19,7 @@ __all__ = ["NO_DOMAIN", "NO_NETWORK", "NO_PORT", "NO_SUPPORT", "connection", "da
 
 # Of virterror.h; by number, because explaining must not need a binding that knows every name.
 _AUTHENTICATION = (29, 45, 79, 80, 88)
+_SOCKETS = "/run/libvirt/"  # of all daemons of the system
 NO_SUPPORT, NO_DOMAIN, NO_NETWORK, NO_PORT = 3, 42, 43, 107
 
 
@@ -36,8 +38,15 @@ def is_local(uri: str) -> bool:
 
 
 def daemon_key(uri: str) -> str:
-    """What one daemon is locked under: ``system`` or ``session`` on this host, whatever the driver and the socket, else its URI."""
-    return urlsplit(uri).path.strip("/") if is_local(uri) else uri
+    """What one daemon is locked under: ``system`` or ``session`` on this host, whatever the driver, else its URI.
+
+    The daemons of one system have their sockets side by side, so a socket elsewhere is that of another daemon.
+    """
+    if not is_local(uri):
+        return uri
+    level, given = urlsplit(uri).path.strip("/"), dict(parse_qsl(urlsplit(uri).query)).get("socket")
+    socket = os.path.realpath(given) if given else _SOCKETS
+    return level if socket.startswith(_SOCKETS) else f"{level} at {socket}"
 
 
 def network_key(name: str, uri: str) -> str:

@@ -73,6 +73,7 @@ notes:
     so libvirt itself says so when the network starts.
   - With an O(uri) of another host, a changed definition is applied with every lease kept, but a pool that is stale because VFs came or went is not seen,
     a VF under its other name is not recognised in another network, and a hostdev lease that libvirt has forgotten is not put back.
+    The last is so too with an O(uri) whose socket is not below C(/run/libvirt), which is that of another daemon.
   - One run at a time changes the networks of a daemon. The lock is on the host where the module runs, so let one host alone manage a daemon.
   - Asks libvirt a fixed number of times for each network of the daemon, once for each lease of this one, and twice for each guest that runs.
 seealso:

@@ -17,7 +17,10 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import netwo
     [
         ("qemu:///system", "n"),
         ("network:///system", "n"),
-        ("qemu+unix:///system?socket=/run/other", "n"),
+        ("qemu+unix:///system?mode=direct", "n"),
+        ("qemu+unix:///system?socket=/var/run/libvirt/virtqemud-sock", "n"),
+        ("network:///system?socket=/run/libvirt/virtnetworkd-sock&mode=direct", "n"),
+        ("qemu+unix:///system?socket=/run/other/libvirt-sock", "n at system at /run/other/libvirt-sock"),
         ("qemu:///session", "n at session"),
         ("qemu+ssh://kvm2/system", "n at qemu+ssh://kvm2/system"),
     ],
