@@ -45,6 +45,7 @@ class NetworkPlanner:
         self.force = options["on_in_use"] == "force"
         self.plan = Plan()
         self.warnings: list[str] = []
+        self.renews = False  # whether the plan defines, starts or rebuilds the network
 
     def absent(self, pfs: list[dict[str, Any]] | None) -> Plan:
         """Leave no network of that name."""
@@ -106,6 +107,7 @@ class NetworkPlanner:
             raise SriovError(f"{said}, and a UUID cannot be changed: leave it out, or see whether this is the network that is meant.")
 
     def _change_definition(self, wanted: Element) -> None:
+        self.renews = True
         xml = network_text(wanted)
         previous = self.current["xml_inactive"] if self.current is not None and self.current["persistent"] else None
 
@@ -154,6 +156,7 @@ class NetworkPlanner:
 
         if is_exclusive(wanted):
             check_single(self.name, [taken for taken in map(take, self.leases) if taken is not None] + forgotten)
+        self.renews = True
         self.plan.add(
             f"rebuild the live network {self.name}{_what_becomes_of(self.leases, take, forgotten)}: {'; '.join(stale)}",
             lambda: rebuild(self._network(), self.journal, self.leases, take, self.force, forgotten),
@@ -168,6 +171,8 @@ class NetworkPlanner:
         undo_rebuild(self._network(), self.journal)
 
     def _start(self, forgotten: list[dict[str, Any]]) -> None:
+        self.renews = True
+
         def start() -> None:
             self._call("create", f"start the network {self.name}")
             enter(self.connected, self.name, forgotten)

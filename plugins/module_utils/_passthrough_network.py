@@ -108,14 +108,17 @@ class _Run:
         if self.options["state"] == "absent":
             return planner.absent(pfs), ""
         wanted = definition(self.options, pool, before["xml_inactive"] if before else None)
-        self._check_overlap(wanted, [*(before["leases"] if before else []), *forgotten], pfs)
         plan = planner.present(wanted, pfs)
+        self._check_overlap(wanted, [*(before["leases"] if before else []), *forgotten], pfs, planner.renews)
         for warning in planner.warnings:
             self.warn(warning)
         return plan, network_text(wanted)
 
-    def _check_overlap(self, wanted: Element, leases: list[dict[str, Any]], pfs: list[dict[str, Any]] | None) -> None:
-        """Neither another network's VFs, nor what guests hold without a lease of this one: ``leases`` are those, known to libvirt or forgotten."""
+    def _check_overlap(self, wanted: Element, leases: list[dict[str, Any]], pfs: list[dict[str, Any]] | None, renews: bool) -> None:
+        """Neither another network's VFs, nor what guests hold without a lease of this one: ``leases`` are those, known to libvirt or forgotten.
+
+        A guest that took its VF when the network was there already is no reason to fail for a run that ``renews`` nothing.
+        """
         if not (self.options["active"] or self.options["autostart"]):
             return
         devices = Devices(pool_of(wanted), pfs)
@@ -125,7 +128,7 @@ class _Run:
         if not said:
             return
         message = f"The network {self.name} would hand out VFs that are not its alone, and libvirt would give one VF to two guests: {'; '.join(said)}"
-        if self.options["overlap"] == "fail":
+        if self.options["overlap"] == "fail" and (overlaps or renews):
             raise SriovError(f"{message}. Leave them out of one pool (vfs chooses VFs of a PF), or set overlap=warn.")
         self.warn(f"{message}.")
 

@@ -63,6 +63,7 @@ options:
     description:
       - What to do when another network hands out a VF that is in this pool too, or a guest that runs has it without a lease of this network,
         by its own definition or from a network that does not run. libvirt itself does not notice.
+      - Of such a guest a run that neither defines nor starts nor rebuilds the network warns, and does not fail.
     type: str
     choices:
       fail: Fail before anything is written, and name the other network or the guest.

@@ -116,6 +116,34 @@ def test_a_vf_that_a_guest_has_from_a_stopped_network_or_by_its_own_definition_i
     assert warm.module("passthrough_network", **other, vfs="1-3")["changed"]
 
 
+def test_a_guest_that_took_its_vf_later_by_its_own_definition_stops_only_what_hands_out_anew(host: Host, warm: Warm):
+    address = "<address type='pci' domain='0x0000' bus='0x01' slot='0x10' function='0x0'/>"
+    device = f"<hostdev mode='subsystem' type='pci'><source>{address}</source></hostdev>"
+    warm.guests.append(f"<domain><name>web1</name><uuid>c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a</uuid><devices>{device}</devices></domain>")
+    told = "libvirt would give one VF to two guests: the guest web1 holds enp1s0v0."
+    for options in ({}, {"_ansible_check_mode": True}, {"overlap": "warn"}):
+        unchanged = warm.module("passthrough_network", **NETWORK, **options)
+        assert not unchanged["changed"] and told in str(unchanged["warnings"])
+    switched = warm.module("passthrough_network", **NETWORK, autostart=False)
+    assert switched["changed"] and told in str(switched["warnings"])
+    definition = host.virsh("net-dumpxml n --inactive")
+    for wanted in ({"vlan": 7}, {"vlan": 7, "_ansible_check_mode": True}):
+        refusal = warm.attempt("passthrough_network", **NETWORK, **wanted)
+        assert refusal and told in refusal["msg"]
+    host.tree.pf("enp9s0", "0000:09:00.0", vfs=1)
+    host.virsh("net-update n add-last forward-interface --live", "<interface dev='enp9s0v0'/>")
+    refusal = warm.attempt("passthrough_network", **NETWORK)
+    assert refusal and told in refusal["msg"]
+    host.virsh("net-destroy n")
+    refusal = warm.attempt("passthrough_network", **NETWORK)
+    assert refusal and told in refusal["msg"]
+    assert host.virsh("net-dumpxml n --inactive") == definition and host.virsh("net-list --name") == ""
+    started = warm.module("passthrough_network", **NETWORK, overlap="warn")
+    assert started["changed"] and told in str(started["warnings"])
+    refusal = warm.attempt("passthrough_network", name="second", interfaces=["enp1s0v1"])
+    assert refusal and "n hands out enp1s0v1" in refusal["msg"]
+
+
 def test_info_tells_of_a_guest_whose_lease_libvirt_has_forgotten(host: Host, warm: Warm):
     start(host, warm, "web1")
     host.virsh("net-destroy n")
