@@ -46,6 +46,7 @@ class NetworkPlanner:
         self.plan = Plan()
         self.warnings: list[str] = []
         self.renews = False  # whether the plan defines, starts or rebuilds the network
+        self.started: Callable[[str], None] | None = None  # looks at the live XML of the network that was started, and raises SriovError if it may not run
 
     def absent(self, pfs: list[dict[str, Any]] | None) -> Plan:
         """Leave no network of that name."""
@@ -176,6 +177,8 @@ class NetworkPlanner:
         def start() -> None:
             self._call("create", f"start the network {self.name}")
             enter(self.connected, self.name, forgotten)
+            if self.started is not None:
+                self.started(self._network().XMLDesc(0))
 
         leases = f", and put back leases that libvirt has forgotten ({holders(forgotten)})" if forgotten else ""
         self.plan.add(f"start the network {self.name}{leases}", start, self._stop_again)

@@ -109,21 +109,27 @@ class _Run:
             return planner.absent(pfs), ""
         wanted = definition(self.options, pool, before["xml_inactive"] if before else None)
         plan = planner.present(wanted, pfs)
-        self._check_overlap(wanted, [*(before["leases"] if before else []), *forgotten], pfs, planner.renews)
+        leases = [*(before["leases"] if before else []), *forgotten]
+        live = None
+        if expected_members(pool_of(wanted), pfs) is None:  # only while the network runs is it known what a PF of another host has
+            live = parse_network(before["xml"]) if before and before["active"] else None
+            planner.started = lambda xml: self._check_overlap(wanted, leases, pfs, True, parse_network(xml))
+        self._check_overlap(wanted, leases, pfs, planner.renews, live)
         for warning in planner.warnings:
             self.warn(warning)
         return plan, network_text(wanted)
 
-    def _check_overlap(self, wanted: Element, leases: list[dict[str, Any]], pfs: list[dict[str, Any]] | None, renews: bool) -> None:
+    def _check_overlap(
+        self, wanted: Element, leases: list[dict[str, Any]], pfs: list[dict[str, Any]] | None, renews: bool, live: Element | None = None
+    ) -> None:
         """Neither another network's VFs, nor what guests hold without a lease of this one: ``leases`` are those, known to libvirt or forgotten.
 
         A guest that took its VF when the network was there already is no reason to fail for a run that ``renews`` nothing.
         """
         if not (self.options["active"] or self.options["autostart"]):
             return
-        devices = Devices(pool_of(wanted), pfs)
-        overlaps = find_overlaps(self.connected, self.name, devices)
-        held = held_otherwise(self.connected, self.name, devices, leases, set(overlaps))
+        overlaps = find_overlaps(self.connected, self.name, Devices(pool_of(wanted), pfs))
+        held = held_otherwise(self.connected, self.name, Devices(pool_of(wanted if live is None else live), pfs), leases, set(overlaps))
         said = [f"{name} hands out {', '.join(members)}" for name, members in overlaps.items()] + held
         if not said:
             return

@@ -73,8 +73,11 @@ notes:
   - With an O(uri) of another host, O(pf) is the name of its interface, and O(vfs) is refused; no one looks whether that PF exists, has VFs and is up,
     so libvirt itself says so when the network starts.
   - With an O(uri) of another host, a changed definition is applied with every lease kept, but a pool that is stale because VFs came or went is not seen,
-    a VF under its other name is not recognised in another network, and a hostdev lease that libvirt has forgotten is not put back.
+    a VF under its other name is not recognised in another network, and a hostdev lease that libvirt has forgotten is not put back;
+    who holds a VF of O(pf) without a lease is seen only once the network runs, so one that was started is stopped again.
     The last is so too with an O(uri) whose socket is not below C(/run/libvirt), which is that of another daemon.
+  - Needs root for a daemon of this host's system, even where nothing changes, for its lock and its records are root's, in C(/run/vfpool.sriov).
+    So does check mode, once root has run this.
   - One run at a time changes the networks of a daemon. The lock is on the host where the module runs, so let one host alone manage a daemon.
   - Asks libvirt a fixed number of times for each network of the daemon, once for each lease of this one, and twice for each guest that runs.
 seealso:

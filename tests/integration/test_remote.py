@@ -70,6 +70,29 @@ def test_an_overlap_elsewhere_is_found_by_what_the_documents_say(host: Host, war
     assert host.virsh("net-list --all --name") == "n"
 
 
+@pytest.mark.parametrize("pool", [{"pf": "enp1s0"}, {"addresses": ["0000:01:10.0", "0000:01:10.2"]}])
+def test_what_a_guest_elsewhere_holds_as_a_pci_device_is_not_given_though_its_lease_cannot_be_looked_for(host: Host, warm: Warm, pool):
+    """The live document of a guest has lost the lease of a PCI device, and what has it is a file of that host."""
+    wanted = {"name": "n", "mode": "hostdev", "uri": URI, **pool}
+    warm.module("passthrough_network", **wanted)
+    address = "<address type='pci' domain='0x0000' bus='0x01' slot='0x10' function='0x0'/>"
+    lease = host.port_create("n", "web1")
+    device = f"<interface type='hostdev'><mac address='{lease['mac']}'/><source>{address}</source></interface>"
+    warm.guests.append(f"<domain><name>web1</name><uuid>{lease['owner_uuid']}</uuid><devices>{device}</devices></domain>")
+    assert not warm.module("passthrough_network", **wanted).get("warnings")
+    host.virsh("net-destroy n")
+    told = "libvirt would give one VF to two guests: the guest web1 holds 0000:01:10.0"
+    refusal = warm.attempt("passthrough_network", **wanted)
+    assert refusal and told in refusal["msg"]
+    assert host.virsh("net-list --name") == ""
+    host.virsh("net-start n")
+    assert told in str(warm.module("passthrough_network", **wanted)["warnings"])
+    refusal = warm.attempt("passthrough_network", **wanted, vlan=7)
+    assert refusal and told in refusal["msg"]
+    owner = {"network": "n", "owner_name": "firewall", "owner_uuid": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a", "uri": URI}
+    assert warm.module("passthrough_port", **owner)["port"]["plug"]["address"] == "0000:01:10.2"
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [({"vfs": "0-1"}, "run this there, or list the VFs"), ({"pf": "0000:01:00.0"}, "run this there, or name the PF's interface"), ({"pf": "nosuch"}, "nosuch")],
