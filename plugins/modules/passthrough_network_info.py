@@ -28,6 +28,8 @@ options:
         An implicit pool is then without members.
     type: bool
     default: false
+notes:
+  - Needs root only where a guest runs that was given a PCI device as its interface, for which lease that is libvirt keeps in a file of root's.
 seealso:
   - module: vfpool.sriov.passthrough_network
 """

@@ -78,6 +78,9 @@ options:
       mode:
         description: Mode of the network. It must fit the network.
         type: str
+notes:
+  - Needs root for a daemon of this host's system, even where nothing changes, for its lock and its records are root's, in C(/run/vfpool.sriov).
+    So does check mode, once root has run this.
 seealso:
   - module: vfpool.sriov.passthrough_network
   - module: vfpool.sriov.passthrough_network_info

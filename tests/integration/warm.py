@@ -42,6 +42,7 @@ class Warm:
         self._host = host
         # The documents of the guests that run, as libvirt would give them: on a host without real cards no guest can start.
         self.guests: list[str] = []
+        self.user = 0  # the number of the user that modules run as
         self._process = host.start(*PYTHON, __file__, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def _ask(self, kind: str, name: str, arguments: dict[str, Any]) -> Any:
@@ -53,7 +54,7 @@ class Warm:
 
     def attempt(self, module_name: str, /, **arguments: Any) -> dict[str, Any] | None:
         """The result of a module, failed or not; None when it was killed."""
-        answer = self._ask("module", module_name, {"guests": self.guests, "arguments": arguments})
+        answer = self._ask("module", module_name, {"guests": self.guests, "user": self.user, "arguments": arguments})
         assert answer is None or "Traceback" not in str(answer), answer
         return answer
 
@@ -105,6 +106,10 @@ def _module(name: str, asked: dict[str, Any]) -> None:
         real = libvirt.virConnect.listAllDomains
         guests = [_Guest(document) for document in asked["guests"]]
         libvirt.virConnect.listAllDomains = lambda daemon, flags: real(daemon, flags) if daemon.getURI().startswith("network") else guests
+    if asked["user"]:
+        os.setgroups([])
+        os.setgid(asked["user"])
+        os.setuid(asked["user"])
     basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": asked["arguments"]}).encode()
     basic._ANSIBLE_PROFILE = "legacy"
     importlib.import_module(f"ansible_collections.vfpool.sriov.plugins.modules.{name}").main()

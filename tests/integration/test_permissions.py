@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run by a user who is not root, and one that cannot ask who holds what: it says so in a sentence, and takes nothing for free that may be held."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.vfpool.sriov.tests.integration.host import CHECKOUT, Host
+from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
+
+NOBODY = 65534
+NETWORK = {"name": "n", "pf": "enp1s0"}
+FIREWALL = {"network": "n", "owner_name": "firewall", "owner_uuid": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
+WEB1 = "b4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"
+MAC = "<mac address='52:54:00:00:00:01'/>"
+ADDRESS = "<address type='pci' domain='0x0000' bus='0x01' slot='0x10' function='0x0'/>"
+GUEST = f"<domain><name>web1</name><uuid>{WEB1}</uuid><devices><interface type='hostdev'>{MAC}<source>{ADDRESS}</source></interface></devices></domain>"
+
+
+@pytest.fixture
+def warm(host: Host) -> Warm:
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)
+    return Warm(host)
+
+
+def refusal(warm: Warm, module: str, **options: Any) -> str:
+    result = warm.attempt(module, **options)
+    assert result and result.get("failed"), result
+    return str(result["msg"])
+
+
+def as_nobody(host: Host, warm: Warm) -> None:
+    host.run("chmod", "a+x", *map(str, CHECKOUT.parents))  # modules import from there
+    warm.user = NOBODY
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["where root has run it", "where nobody has"])
+@pytest.mark.parametrize(("module", "options"), [
+    ("passthrough_network", {**NETWORK, "vlan": 7}), ("passthrough_network", {"name": "n", "state": "absent"}), ("passthrough_port", FIREWALL)])
+def test_a_user_who_is_not_root_changes_nothing_and_is_told_why(host: Host, warm: Warm, module: str, options: dict[str, Any], before: bool):
+    warm.module("passthrough_network", **NETWORK)
+    if not before:
+        host.run("rm", "-r", "/run/vfpool.sriov")
+    as_nobody(host, warm)
+    found = host.virsh("net-dumpxml n")
+    said = refusal(warm, module, **options)
+    assert said == "The lock /run/vfpool.sriov/libvirt-system.lock for libvirt system cannot be made (Permission denied): run as root, with become."
+    assert host.virsh("net-dumpxml n") == found and host.ports("n") == []
+
+
+def test_a_user_who_is_not_root_sees_networks_and_their_leases(host: Host, warm: Warm):
+    warm.module("passthrough_network", **NETWORK)
+    warm.module("passthrough_port", **FIREWALL)
+    as_nobody(host, warm)
+    (network,) = warm.module("passthrough_network_info")["networks"]
+    assert network["pool"]["members"][0]["lease"]["owner_name"] == "firewall"
+    assert "<pf dev='enp1s0'/>" in warm.module("passthrough_network", **NETWORK, state="rendered")["xml"]
+
+
+def test_a_user_who_is_not_root_is_told_what_check_mode_cannot_see(host: Host, warm: Warm):
+    as_nobody(host, warm)
+    assert warm.module("passthrough_network", **NETWORK, _ansible_check_mode=True)["changed"]
+    warm.user = 0
+    warm.module("passthrough_network", **NETWORK)
+    warm.user = NOBODY
+    for module, options in (("passthrough_network", NETWORK), ("passthrough_port", FIREWALL)):
+        said = refusal(warm, module, **options, _ansible_check_mode=True)
+        assert said.startswith("Whether a rebuild was interrupted is not known, for /run/vfpool.sriov/network-n.rebuild cannot be read: run as root")
+
+
+def test_a_user_who_is_not_root_is_told_that_a_guests_vfs_cannot_be_seen(host: Host, warm: Warm):
+    warm.module("passthrough_network", **NETWORK, mode="hostdev")
+    state = host.root / "run/libvirt/qemu/web1.xml"
+    state.write_text("<domstatus/>")
+    state.chmod(0o600)
+    warm.guests.append(GUEST)
+    as_nobody(host, warm)
+    assert refusal(warm, "passthrough_network_info").startswith("Whose VFs the guest web1 holds is not known, for /run/libvirt/qemu/web1.xml cannot be read")
+
+
+def test_a_daemon_of_networks_alone_beside_which_nobody_tells_of_guests_is_left_alone_while_guests_run(host: Host, warm: Warm):
+    """The daemon of guests is not there to be asked, and what it has written down says whether it has any."""
+    uri = "network:///system?socket=/run/libvirt/virtnetworkd-sock"
+    host.run("ln", "-s", "libvirt-sock", "/run/libvirt/virtnetworkd-sock")
+    warm.module("passthrough_network", **NETWORK, uri=uri)
+    port = warm.module("passthrough_port", **FIREWALL, uri=uri)["port"]
+    before = host.virsh("net-dumpxml n"), host.ports("n")
+    (host.root / "run/libvirt/qemu/web1.xml").write_text("<domstatus/>")
+    for module, options in (
+        ("passthrough_network", NETWORK), ("passthrough_network", {"name": "n", "state": "absent"}), ("passthrough_network_info", {}),
+        ("passthrough_port", {**FIREWALL, "owner_uuid": WEB1}), ("passthrough_port", {"network": "n", "uuid": port["uuid"], "state": "absent"}),
+    ):
+        said = refusal(warm, module, **options, uri=uri)
+        assert said.startswith(f"{uri} does not know what guests hold, and who does cannot be asked. libvirt is not running at qemu:///system")
+    assert (host.virsh("net-dumpxml n"), host.ports("n")) == before
