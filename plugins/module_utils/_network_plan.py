@@ -144,7 +144,7 @@ class NetworkPlanner:
             why = f", and guests hold leases ({holders(self.leases)})" if refresh == "idle" else ""
             self.warnings.append(f"The live network {self.name} is stale ({'; '.join(stale)}) and stays so: refresh is {refresh}{why}.")
             return
-        if expected is None and not _same_pf(current, wanted):
+        if expected is None and not _same_source(current, wanted):
             take = _nothing_stays
         lost = [lease for lease in self.leases if take(lease) is not lease]
         if lost and not self.force:
@@ -231,11 +231,19 @@ class NetworkPlanner:
             getattr(network, method)(*arguments)
 
 
-def _same_pf(current: dict[str, Any], wanted: Element) -> bool:
-    """Of the PFs of another host only this is known: a pool of the same PF in the same mode has the same members, as long as its VFs stay."""
-    live, defined, new = (pool_of(document) for document in (parse_network(current["xml"]), parse_network(current["xml_inactive"]), wanted))
+def _same_source(current: dict[str, Any], wanted: Element) -> bool:
+    """Of the PFs of another host only this is known: a pool of the same PF in the same mode has the same members, as long as its VFs stay.
+
+    On a bridge of the host every guest has its place, as long as it is the same bridge.
+    """
+    live, defined = parse_network(current["xml"]), parse_network(current["xml_inactive"])
     # The live XML loses its PF when the daemon restarts.
-    return (live["mode"], live["pf"] or defined["pf"]) == (new["mode"], new["pf"])
+    return pool_of(live)["mode"] == pool_of(wanted)["mode"] and (_source(live) or _source(defined)) == _source(wanted)
+
+
+def _source(network: Element) -> str:
+    source: str = network.xpath("string(forward/pf/@dev | bridge/@name)")
+    return source
 
 
 def _nothing_stays(_lease: dict[str, Any]) -> None:

@@ -39,10 +39,13 @@ def places(network: Element, portgroup: str | None) -> list[Element]:
 
 
 def expected_members(pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> list[str] | None:
-    """What the definition ``pool`` gives now: its list, or the VFs that libvirt finds of its PF. None where the PFs are not known."""
-    if members_of(pool) or pool["pf"] is None:
+    """What the definition ``pool`` gives now: its list, or the VFs that libvirt finds of its PF.
+
+    None where the PFs are not known, and where there is no pool, as with the bridge of a host.
+    """
+    if members_of(pool):
         return members_of(pool)
-    if pfs is None:
+    if pool["pf"] is None or pfs is None:
         return None
     by = "pci_address" if pool["mode"] == "hostdev" else "name"
     # libvirt counts from 0 and stops at the first VF that is not there.

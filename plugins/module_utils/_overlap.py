@@ -34,7 +34,7 @@ class Devices:
 
     def given(self, pool: dict[str, Any]) -> list[str]:
         expected = expected_members(pool, self._pfs)
-        return [pool["pf"]] if expected is None else expected
+        return [pool["pf"]] * bool(pool["pf"]) if expected is None else expected
 
     def shared(self, others: Iterable[str]) -> list[str]:
         """Those members that ``others`` name too."""

@@ -15,7 +15,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import 
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, parse_port, put_back
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, fit
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, network_text, parse_network, pool_of, set_members
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import network_text, parse_network, pool_of, set_members
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 
@@ -109,7 +109,7 @@ def _without(leases: list[dict[str, Any]], others: list[dict[str, Any]]) -> list
 def _fit(current: dict[str, Any], pfs: list[dict[str, Any]] | None) -> Callable[[dict[str, Any]], dict[str, Any] | None]:
     """How the network takes a lease while it runs, or will when it is started."""
     pool = pool_of(parse_network(current["xml" if current["active"] else "xml_inactive"]))
-    return fit(pool["mode"], members_of(pool) if current["active"] else expected_members(pool, pfs), pfs)
+    return fit(pool["mode"], expected_members(pool, pfs), pfs)
 
 
 def as_recovered(current: dict[str, Any], restored: list[dict[str, Any]], pfs: list[dict[str, Any]] | None) -> dict[str, Any]:
