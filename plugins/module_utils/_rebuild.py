@@ -134,14 +134,13 @@ def _start_somehow(network: Any, former: str | None, lacking: bool) -> None:
         except libvirt().libvirtError:
             if former is None:
                 raise
-    connected, definition = network.connect(), network.XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE)
+    connected, definition, autostart = network.connect(), network.XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE), network.autostart()
     try:
-        with contextlib.suppress(libvirt().libvirtError):  # some of its former members may be no VFs any more
-            connected.networkDefineXML(explicit_text(former))
-            network.create()
-    finally:
-        connected.networkDefineXML(definition)
-    if not network.isActive():
+        connected.networkCreateXML(explicit_text(former))  # beside its definition, which stays
+    except libvirt().libvirtError:
+        # libvirt has forgotten the network now, except for the file that says that it starts by itself: undefine removes that.
+        connected.networkDefineXML(definition).undefine()
+        connected.networkDefineXML(definition).setAutostart(autostart)
         network.create()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,6 +51,16 @@ def refusal(warm: Warm, module: str, **options: Any) -> str:
     return str(result["msg"])
 
 
+def hook(host: Host, script: str) -> Path:
+    """A script that libvirt asks whether a network may start."""
+    path = host.root / "etc/libvirt/hooks/network"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(script)
+    path.chmod(0o755)
+    host.restart_libvirtd()
+    return path
+
+
 def write_record(host: Host, *, stopped: bool = True) -> None:
     """As a rebuild does before it stops the network."""
     leases = [host.virsh(f"net-port-dumpxml n {lease['port']}") for lease in host.ports("n")]
@@ -61,15 +72,11 @@ def write_record(host: Host, *, stopped: bool = True) -> None:
 def test_a_rebuild_that_fails_leaves_every_lease_and_what_was_live(host: Host, warm: Warm, change: dict[str, Any]):
     for owner in (FIREWALL, ROUTER):
         warm.module("passthrough_port", **owner)
-    hook = host.root / "etc/libvirt/hooks/network"
-    hook.parent.mkdir(exist_ok=True)
-    hook.write_text(START_FAILS_ONCE)
-    hook.chmod(0o755)
-    host.restart_libvirtd()
+    fails_once = hook(host, START_FAILS_ONCE)
     before = host.ports("n"), host.virsh("net-dumpxml n --inactive")
     (host.root / "run/armed").write_text("")
     said = refusal(warm, "passthrough_network", **NETWORK, **change)
-    hook.unlink()
+    fails_once.unlink()
     assert "Undone: rebuild the live network n" in said and "Could not be undone" not in said
     assert (host.ports("n"), host.virsh("net-dumpxml n --inactive")) == before
     assert host.members("n") == [f"enp1s0v{index}" for index in range(4)] and host.xml("n").find("vlan") is None
@@ -125,6 +132,44 @@ def test_a_recorded_lease_whose_vf_is_gone_is_given_up_by_force_alone(host: Host
     assert "router holds enp1s0v1" in str(done["actions"])
     assert holds(host) == [("firewall", "enp1s0v0")]
     assert not warm.module("passthrough_network", **NETWORK)["changed"]
+
+
+def test_a_recovery_with_the_former_members_never_makes_them_the_definition(host: Host, warm: Warm, card: PF):
+    warm.module("passthrough_port", **FIREWALL)
+    before, defined = host.ports("n"), host.virsh("net-dumpxml n --inactive")
+    write_record(host)
+    record = (host.root / JOURNAL).read_text()
+    card.resize(0)  # so it cannot start by its definition
+    for number in range(100):
+        host.virsh("net-destroy n")
+        (host.root / JOURNAL).write_text(record)
+        with Cut(host, number, answered=True) as cut:
+            warm.attempt("passthrough_port", **FIREWALL, uri=URI)
+        assert host.virsh("net-dumpxml n --inactive") == defined
+        warm.module("passthrough_port", **FIREWALL)
+        assert host.ports("n") == before
+        if not cut.fallen:
+            break
+    card.resize(4)
+    assert "<pf dev='enp1s0'/>" in warm.module("passthrough_network", **NETWORK)["network"]["xml_inactive"]
+    assert host.ports("n") == before
+
+
+def test_a_recovery_that_cannot_start_the_network_leaves_it_defined_and_starting_by_itself(host: Host, warm: Warm, card: PF):
+    warm.module("passthrough_port", **FIREWALL)
+    before, defined = host.ports("n"), host.virsh("net-dumpxml n --inactive")
+    write_record(host)
+    host.virsh("net-destroy n")
+    card.resize(0)
+    fails = hook(host, "#!/bin/sh\ntest $2 != start\n")
+    assert "libvirt does not finish the rebuild of the network n" in refusal(warm, "passthrough_port", **FIREWALL)
+    assert host.virsh("net-dumpxml n --inactive") == defined
+    assert host.virsh("net-list --all").split() == ["n", "inactive", "yes", "yes"]
+    fails.unlink()
+    card.resize(4)
+    warm.module("passthrough_network", **NETWORK)
+    assert host.ports("n") == before
+    assert host.virsh("net-list --all").split() == ["n", "active", "yes", "yes"]
 
 
 def test_a_record_from_before_the_stop_takes_nothing_from_a_guest_that_was_started_again(host: Host, warm: Warm):
