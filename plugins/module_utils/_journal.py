@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import parse_port
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import runtime_folder
 
 __all__ = ["Journal"]
@@ -87,12 +88,15 @@ class Journal:
 
 def _checked(record: Any) -> dict[str, Any]:
     """``record``, if it is one. Raises ValueError for anything else that JSON may say."""
-    record = {"before": [], **record} if isinstance(record, dict) else {}
-    right = {"uuid": str, "xml": str, "leases": list, "before": list}
-    documents = [*record.get("leases", ()), *record.get("before", ())] if all(isinstance(record.get(key), kind) for key, kind in right.items()) else [None]
-    if not all(isinstance(document, str) for document in documents):
+    try:
+        checked = {"before": [], **record}
+        leases = map(parse_port, checked["leases"] + checked["before"])
+        words = [checked["uuid"], checked["xml"], *(lease[key] for lease in leases for key in ("port", "owner_uuid", "mac"))]
+    except (LookupError, AttributeError, TypeError, SyntaxError, SriovError) as error:
+        raise ValueError("it is no record") from error
+    if not all(isinstance(word, str) for word in words):
         raise ValueError("it is no record")
-    return record
+    return checked
 
 
 def _private(path: str, flags: int) -> int:

@@ -29,6 +29,15 @@ def test_a_network_has_one_key_for_each_daemon_that_may_have_it(uri: str, key: s
     assert network_key("n", uri) == key
 
 
+UUID = "0b2d64da-3d0e-431e-afdd-804415d6ebbb"
+OWNER = f"<owner><name>web1</name><uuid>{UUID}</uuid></owner>"
+MAC = "<mac address='52:54:00:00:00:01'/>"
+KEPT, TAKEN = (
+    f"<networkport><uuid>{uuid}</uuid>{OWNER}{MAC}<plug type='direct' dev='enp1s0v0' mode='passthrough'/></networkport>"
+    for uuid in (UUID, "5d7c1d16-4c24-4d2f-8a43-2d0a0f2a5e8d")
+)
+
+
 @pytest.mark.parametrize("text", ["{}", "[]", "null", '{"uuid": 5, "xml": "", "leases": []}', '{"uuid": "", "xml": "", "leases": [5]}', "{", ""])
 def test_what_is_no_record_is_refused_with_its_path_and_what_to_do(tmp_path: Path, text: str):
     journal = Journal("n", str(tmp_path))
@@ -37,12 +46,31 @@ def test_what_is_no_record_is_refused_with_its_path_and_what_to_do(tmp_path: Pat
         journal.read()
 
 
+@pytest.mark.parametrize(
+    "lease",
+    [
+        "",
+        "web1",
+        "<networkport/>",
+        f"<networkport>{OWNER}{MAC}</networkport>",
+        f"<networkport><uuid>{UUID}</uuid>{MAC}</networkport>",
+        f"<networkport><uuid>{UUID}</uuid>{OWNER}<mac/></networkport>",
+        f"<networkport><uuid>{UUID}</uuid>{OWNER}{MAC}<plug type='hostdev-pci'/></networkport>",
+        f"<networkport><uuid>{UUID}</uuid>{OWNER}{MAC}<plug type='hostdev-pci'><address bus='first'/></plug></networkport>",
+    ],
+)
+def test_a_record_of_what_is_no_lease_is_refused_as_well(tmp_path: Path, lease: str):
+    journal = Journal("n", str(tmp_path))
+    journal.write(UUID, "<network/>", [KEPT], [KEPT, lease])
+    with pytest.raises(SriovError, match=r"cannot be read \(it is no record\): compare"):
+        journal.read()
+
+
 def test_a_record_tells_whether_any_lease_was_at_risk(tmp_path: Path):
     journal = Journal("n", str(tmp_path))
-    journal.write("0b2d64da-3d0e-431e-afdd-804415d6ebbb", "<network/>", ["<kept/>"], ["<kept/>", "<taken/>"])
+    journal.write(UUID, "<network/>", [KEPT], [KEPT, TAKEN])
     assert journal.read() == {
-        "uuid": "0b2d64da-3d0e-431e-afdd-804415d6ebbb", "xml": "<network/>", "leases": ["<kept/>"], "before": ["<kept/>", "<taken/>"],
-        "stopped": False, "done": set(),
+        "uuid": UUID, "xml": "<network/>", "leases": [KEPT], "before": [KEPT, TAKEN], "stopped": False, "done": set(),
     }  # fmt: skip
     journal.stopping()
     journal.mark("5d7c1d16-4c24-4d2f-8a43-2d0a0f2a5e8d")
@@ -52,5 +80,5 @@ def test_a_record_tells_whether_any_lease_was_at_risk(tmp_path: Path):
 
 def test_a_lease_that_cannot_be_noted_does_not_keep_the_next_from_going_back(tmp_path: Path):
     journal = Journal("n", str(tmp_path / "gone"))
-    journal.mark("0b2d64da-3d0e-431e-afdd-804415d6ebbb")
+    journal.mark(UUID)
     assert journal.read() is None
