@@ -52,8 +52,9 @@ def locked(kind: str, name: str, timeout: float = 120, *, check: bool = False, f
         raise SriovError(f"The lock {path} for {kind} {name} cannot be made ({error.strerror}): {remedy}.") from error
     try:
         _wait_for(fd, kind, name, timeout)
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # on a full disk the lock is held as well, only by nobody knows whom
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(fd)

@@ -84,6 +84,20 @@ def test_a_rebuild_that_fails_leaves_every_lease_and_what_was_live(host: Host, w
     assert not (host.root / JOURNAL).exists()
 
 
+def test_a_full_run_keeps_a_rebuild_from_beginning_and_nothing_else(host: Host, warm: Warm):
+    warm.module("passthrough_port", **FIREWALL)
+    before = host.ports("n")
+    host.run("mount", "-t", "tmpfs", "-o", "size=4k", "full", "/run/vfpool.sriov")
+    host.run("sh", "-c", "head -c 4096 /dev/zero >/run/vfpool.sriov/full")
+    try:
+        assert not warm.module("passthrough_network", **NETWORK)["changed"]
+        said = refusal(warm, "passthrough_network", **NETWORK, vlan=7)
+        assert f"The record /{JOURNAL}, without which no lease is risked, cannot be written: No space left on device" in said
+        assert host.ports("n") == before and host.xml("n").find("vlan") is None
+    finally:
+        host.run("umount", "/run/vfpool.sriov")
+
+
 def test_one_vf_with_two_leases_is_found_before_anything_is_stopped(host: Host, warm: Warm):
     for index in (1, 2):
         host.port_create("n", f"web{index}", mac=f"52:54:00:00:00:0{index}")
