@@ -12,6 +12,7 @@ if such a lease is missing later, its guest has given it back.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 from typing import Any
@@ -30,7 +31,10 @@ class Journal:
     """The record of one network; ``key`` is what ``network_key`` gives for it."""
 
     def __init__(self, key: str, folder: str | None = None) -> None:
-        self.path = os.path.join(folder or runtime_folder(), f"network-{quote(key, safe='')}.rebuild")
+        name = quote(key, safe="")
+        if len(name) > 200:  # a file's may have 255 characters
+            name = hashlib.sha256(name.encode()).hexdigest()
+        self.path = os.path.join(folder or runtime_folder(), f"network-{name}.rebuild")
 
     def write(self, uuid: str, xml: str, leases: list[str], before: list[str]) -> None:
         """Record that the network ``uuid`` with the live ``xml`` is being rebuilt.

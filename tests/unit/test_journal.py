@@ -78,6 +78,14 @@ def test_a_record_tells_whether_any_lease_was_at_risk(tmp_path: Path):
     assert record is not None and record["stopped"] and record["done"] == {"5d7c1d16-4c24-4d2f-8a43-2d0a0f2a5e8d"}
 
 
+@pytest.mark.parametrize("name", ["n" * 250, "网络" * 40])
+def test_a_network_with_a_long_name_has_a_record_of_its_own(tmp_path: Path, name: str):
+    journal = Journal(name, str(tmp_path))
+    journal.write(UUID, "<network/>", [], [])
+    assert journal.read() is not None
+    assert Journal(f"{name}x", str(tmp_path)).read() is None
+
+
 def test_a_lease_that_cannot_be_noted_does_not_keep_the_next_from_going_back(tmp_path: Path):
     journal = Journal("n", str(tmp_path / "gone"))
     journal.mark(UUID)
