@@ -60,6 +60,22 @@ def test_a_run_that_is_killed_at_any_call_is_finished_by_the_next(host: Host, wa
     assert unfinished >= 5, "stop, start and three leases were each cut short at least once"
 
 
+def test_leases_go_back_in_the_order_of_the_pool(host: Host, warm: Warm):
+    """So that a newcomer is given the first member that is free, and not one that waits for its guest."""
+    there: list[str] = []
+    for number in range(100):
+        warm.forget()
+        warm.module("passthrough_network", name="n", pf="enp1s0")
+        for index in (3, 2, 1):
+            warm.lease("n", f"web{index}", f"52:54:00:00:00:0{index}")
+        with Cut(host, number):
+            warm.attempt("passthrough_network", **CHANGE)
+        there = [lease["member"] for lease in warm.ledger("n")["leases"].values()]
+        if len(there) == 1:
+            break
+    assert there == ["enp1s0v0"]
+
+
 def test_check_mode_tells_of_an_interrupted_rebuild_and_leaves_it(host: Host, warm: Warm):
     before = provide(warm, "passthrough")
     number = 0

@@ -190,6 +190,13 @@ def test_an_overlap_is_refused_under_every_name_of_a_vf(host: Host, card):
     assert "first hands out enp1s0v1" in result["warnings"][0]
 
 
+def test_an_overlap_with_what_another_network_hands_out_only_as_long_as_it_runs_is_refused(host: Host, card):
+    host.module("passthrough_network", name="first", pf="enp1s0", vfs="0-1")
+    host.port_create("first", "web1")
+    host.module("passthrough_network", name="first", pf="enp1s0", vfs="1", refresh="never")
+    assert "first hands out enp1s0v0" in host.refusal("passthrough_network", name="second", pf="enp1s0", vfs="0")
+
+
 def test_an_overlap_is_found_under_a_second_interface_of_the_same_vf(host: Host, card):
     host.module("passthrough_network", name="first", mode="hostdev", addresses=["0000:01:10.0"])
     card.vf(0).named("enp1s0v0d1", dev_port=1)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -111,6 +112,42 @@ def test_one_vf_with_two_leases_is_found_before_anything_is_stopped(host: Host, 
     host.port_delete("n", double)
     warm.module("passthrough_network", **NETWORK, vlan=7)
     assert holds(host) == [("web1", "enp1s0v0"), ("web2", "enp1s0v1")]
+
+
+def test_one_vf_with_two_leases_of_which_one_came_after_the_plan_is_found_as_well(host: Host, warm: Warm):
+    program = """if True:
+        import libvirt
+        from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
+        from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import rebuild
+        rebuild(libvirt.open("qemu:///system").networkLookupByName("n"), Journal("n"), [], lambda lease: lease, False, [])
+    """
+    host.port_create("n", "web1")
+    host.sighup()
+    host.port_create("n", "web2", mac="52:54:00:00:00:02")
+    before = host.ports("n")
+    assert "The network n has leased one VF twice" in host.run(*PYTHON, "-c", program, check=False).stderr
+    assert host.ports("n") == before
+
+
+def test_a_network_that_a_guest_takes_a_vf_of_while_it_is_being_removed_keeps_running(host: Host, warm: Warm):
+    """But for one that comes between the last look at the leases and the stop itself."""
+    taken: list[object] = []
+    lost = 0
+
+    def come(_pid: int) -> None:
+        with contextlib.suppress(AssertionError):  # the network may have stopped
+            taken.append(host.port_create("n", "web1"))
+
+    for number in range(100):
+        warm.forget()
+        warm.module("passthrough_network", **NETWORK)
+        taken.clear()
+        with Cut(host, number, fall=come, goes_on=True) as cut:
+            warm.attempt("passthrough_network", name="n", state="absent", uri=URI)
+        lost += len(taken) - len(warm.ledger("n")["leases"])
+        if not cut.fallen:
+            break
+    assert lost == 1
 
 
 @pytest.mark.parametrize("again", ["by us", "by hand"])
