@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.vfpool.sriov.tests.bench.facts import bench_host, run_of
+from ansible_collections.vfpool.sriov.tests.bench.host import bench_host, run_of
 from ansible_collections.vfpool.sriov.tests.bench.table import Row, interleaved, table
 from ansible_collections.vfpool.sriov.tests.integration.cut import URI, Cut
 from ansible_collections.vfpool.sriov.tests.integration.host import Host
