@@ -21,10 +21,10 @@ class Claim(NamedTuple):
 
 
 class Guests(NamedTuple):
-    """Every claim of libvirt's, the interfaces that it made for running guests (their macvtap devices), and why some claims may be missing."""
+    """Every claim of libvirt's, the guest of each interface that it made for one (a macvtap device), and why some claims may be missing."""
 
     claims: list[Claim]
-    interfaces: set[str]
+    interfaces: dict[str, dict[str, Any]]
     doubt: str | None = None
 
 
@@ -45,14 +45,15 @@ def domain_claims(xml: str, active: bool) -> Guests:
     """The devices that a domain's document names outright, and the interfaces that were made for it. Raises ValueError for nonsense."""
     domain = _parse(xml)
     name, uuid = domain.findtext("name"), domain.findtext("uuid")
-    guests = Guests([], set())
+    guests = Guests([], {})
     for element in (*domain.iterfind("devices/interface"), *domain.iterfind("devices/hostdev")):
         source, target = element.find("source"), element.find("target")
         device = _device(source) if element.get("type") in ("direct", "hostdev", "pci", "vdpa") else None
         if source is not None and device is not None:
-            guests.claims.append(Claim(device, holder("libvirt_domain", name, uuid, source.get("network"), active)))
+            guest = holder("libvirt_domain", name, uuid, source.get("network"), active)
+            guests.claims.append(Claim(device, guest))
             if target is not None and target.get("dev"):
-                guests.interfaces.add(target.get("dev", ""))
+                guests.interfaces[target.get("dev", "")] = guest
     return guests
 
 

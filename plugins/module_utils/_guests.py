@@ -39,11 +39,11 @@ def ask_libvirt() -> Guests:
                 break  # nor will it answer the next question, and each may take its time
             except (DaemonError, ValueError) as error:
                 doubt = f"libvirt at {uri} does not tell what its guests hold: {error}"
-    return Guests([], set(), doubt)
+    return Guests([], {}, doubt)
 
 
 def _ask(path: str, uri: str, doubt: str | None) -> Guests:
-    guests = Guests([], set(), doubt)
+    guests = Guests([], {}, doubt)
     daemon = Daemon(path, uri)
     try:
         for network in daemon.networks(_ACTIVE_NETWORKS):

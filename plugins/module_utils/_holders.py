@@ -34,7 +34,7 @@ _ORDER = ("libvirt_port", "libvirt_domain", "macvtap", "vfio", "netns", "host")
 
 def add_holders(pfs: list[dict[str, Any]], links: Links | None, sysfs: Sysfs, incomplete: Incomplete) -> None:
     """Set `used_by` of every VF of ``pfs``; ``links`` is None where ip gave no answer."""
-    vfs = [_Vf(pf["pci_address"], vf, sysfs) for pf in pfs for vf in pf["vfs"]]
+    vfs = [_Vf(pf, vf, sysfs) for pf in pfs for vf in pf["vfs"]]
     if not vfs:
         return
     search = _Search(vfs)
@@ -47,7 +47,7 @@ def add_holders(pfs: list[dict[str, Any]], links: Links | None, sysfs: Sysfs, in
         found = without_repetition(vf.holders, search.made_by_libvirt)
         vf.facts["used_by"] = found if found or not vf.doubts else None
         for reason in vf.doubts:
-            incomplete.note("used_by", vf.pf, reason, vf.facts["index"])
+            incomplete.note("used_by", vf.pf["pci_address"], reason, vf.facts["index"])
 
 
 class _Search:
@@ -56,7 +56,7 @@ class _Search:
     def __init__(self, vfs: list[_Vf]) -> None:
         self.vfs = vfs
         self.by_device = {vf.facts[key]: vf for vf in vfs for key in ("pci_address", "name") if vf.facts[key]}
-        self.made_by_libvirt: set[str] = set()
+        self.made_by_libvirt: dict[str, dict[str, Any]] = {}
 
     def _claim(self, claims: Iterable[Claim]) -> None:
         for device, entry in claims:
@@ -69,6 +69,10 @@ class _Search:
                 if vf.facts["name"] is not None:
                     vf.doubts.append("ip gave no list of the host's links")
             return
+        for vf in self.vfs:
+            # A host of which ip does not even know the PF is a synthetic one, or was looked at from another namespace: `altnames` says so.
+            if vf.facts["name"] is not None and vf.facts["name"] not in links.by_name and vf.pf["name"] in links.by_name:
+                vf.doubts.append(f"ip names no interface {vf.facts['name']}")
         for name, link in links.by_name.items():
             # A dual-port card gives a VF two interfaces; the facts name one, the kernel tells the device of each.
             known = self.by_device.get(name) or self.by_device.get(link.get("parentdev", ""))
@@ -120,27 +124,26 @@ class _Search:
                 vf.doubts += elsewhere.doubts
 
 
-def without_repetition(holders: list[dict[str, Any]], made_by_libvirt: set[str]) -> list[dict[str, Any]]:
-    """Each holder once, by the entry that says most: a running guest's port knows the network, its macvtap or process nothing more."""
-    ports = {entry["uuid"] for entry in holders if entry["kind"] == "libvirt_port"}
-    guest_runs = any(entry["kind"] == "libvirt_domain" and entry["active"] for entry in holders)
-    # A lease may name the VF as it was called before a rename: then its macvtap is all that tells.
-    guest_named = guest_runs or bool(ports)
+def without_repetition(holders: list[dict[str, Any]], made_by_libvirt: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each holder once, by the entry that says most: a running guest's port knows the network, its macvtap or process nothing more.
 
-    def repeats(entry: dict[str, Any]) -> bool:
-        return (
-            (entry["kind"] == "libvirt_domain" and entry["uuid"] in ports)
-            or (entry["kind"] == "macvtap" and entry["name"] in made_by_libvirt and guest_named)
-            or (entry["kind"] == "vfio" and guest_runs)
-        )
-
-    return sorted((entry for entry in holders if not repeats(entry)), key=lambda entry: (_ORDER.index(entry["kind"]), entry["name"] or ""))
+    ``made_by_libvirt`` are macvtap devices with their guests: where a VF was renamed, they alone tell which guest has it.
+    """
+    named = [made_by_libvirt.get(entry["name"], entry) if entry["kind"] == "macvtap" else entry for entry in holders]
+    ports = {entry["uuid"] for entry in named if entry["kind"] == "libvirt_port"}
+    guest_runs = any(entry["kind"] == "libvirt_domain" and entry["active"] for entry in named)
+    once = []
+    for entry in named:
+        repeats = entry["uuid"] in ports if entry["kind"] == "libvirt_domain" else entry["kind"] == "vfio" and guest_runs
+        if not repeats and entry not in once:
+            once.append(entry)
+    return sorted(once, key=lambda entry: (_ORDER.index(entry["kind"]), entry["name"] or ""))
 
 
 class _Vf:
     """One VF while its holders are looked for."""
 
-    def __init__(self, pf: str, facts: dict[str, Any], sysfs: Sysfs) -> None:
+    def __init__(self, pf: dict[str, Any], facts: dict[str, Any], sysfs: Sysfs) -> None:
         self.pf, self.facts = pf, facts
         self.holders: list[dict[str, Any]] = []
         self.doubts: list[str] = []

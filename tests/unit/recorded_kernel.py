@@ -62,7 +62,8 @@ class RecordedKernel:
         """In place of AnsibleModule.run_command."""
         line = " ".join(command)
         if command[:4] == ["ip", "-json", "-details", "address"]:
-            return 0, json.dumps([self.link]), ""
+            others = sorted(set(os.listdir(self.tree.root / "class/net")) - {"enp1s0"})
+            return 0, json.dumps([self.link, *({"ifname": name} for name in others)]), ""
         if command[:4] == ["devlink", "-j", "dev", "eswitch"]:
             return self._show_eswitch_mode(command[-1])
         if command[:2] == ["modprobe", "--dry-run"]:

@@ -50,7 +50,7 @@ def test_a_domain_holds_the_devices_that_its_document_names_outright_and_no_othe
         ("0001:02:11.4", holder("libvirt_domain", "web1", UUID)),
         ("0000:02:10.0", holder("libvirt_domain", "web1", UUID)),
     ]
-    assert guests.interfaces == {"macvtap0"}
+    assert guests.interfaces == {"macvtap0": holder("libvirt_domain", "web1", UUID, "two")}
 
 
 def test_a_domain_that_does_not_run_is_marked_so() -> None:
@@ -110,14 +110,28 @@ def test_for_a_plan_a_vf_is_free_when_libvirt_is_not_installed_but_not_when_anyt
     assert vfs[0]["used_by"] is None
 
 
-def test_the_macvtap_of_a_guest_is_told_where_libvirt_names_the_vf_otherwise() -> None:
-    macvtap = holder("macvtap", "macvtap0")
-    assert without_repetition([macvtap], {"macvtap0"}) == [macvtap]
+def test_a_guest_whose_vf_was_renamed_is_known_by_its_macvtap() -> None:
+    guest = holder("libvirt_domain", "web1", UUID, "n")
+    assert without_repetition([holder("macvtap", "macvtap0")], {"macvtap0": guest}) == [guest]
 
 
 def test_the_macvtap_of_a_guest_is_not_told_beside_the_guest() -> None:
     port = holder("libvirt_port", "web1", UUID, "n")
-    assert without_repetition([holder("macvtap", "macvtap0"), port], {"macvtap0"}) == [port]
+    guest = holder("libvirt_domain", "web1", UUID, "n")
+    assert without_repetition([holder("macvtap", "macvtap0"), port], {"macvtap0": guest}) == [port]
+    assert without_repetition([holder("macvtap", "macvtap0"), guest], {"macvtap0": guest}) == [guest]
+
+
+def test_a_vf_whose_interface_ip_does_not_name_is_not_known_to_be_free(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree.pf("enp1s0", "0000:01:00.0", vfs=2)
+    sysfs, incomplete = Sysfs(str(tree.root)), Incomplete()
+    pfs = find_pfs(sysfs, incomplete)
+    with daemon(reply) as sockets:
+        monkeypatch.setattr(_guests, "_SOCKETS", sockets)
+        monkeypatch.setattr(_namespaces, "_PROC", sockets)
+        add_holders(pfs, Links({name: {"ifname": name} for name in ("enp1s0", "enp1s0v1")}, with_vfs=True), sysfs, incomplete)
+    assert [vf["used_by"] for vf in pfs[0]["vfs"]] == [None, []]
+    assert [(entry["part"], entry["reason"]) for entry in incomplete.entries()] == [("vfs[0].used_by", "ip names no interface enp1s0v0")]
 
 
 def test_verbs_and_vdpa_are_found_by_the_function_that_they_stand_on(tree: Tree) -> None:

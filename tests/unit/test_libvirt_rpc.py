@@ -135,15 +135,15 @@ def test_every_lease_and_every_guest_is_heard() -> None:
     ],
 )  # fmt: skip
 def test_an_answer_that_is_not_libvirts_is_a_doubt_and_holds_nothing(answer: Reply, doubt: str) -> None:
-    assert ask(answer) == Guests([], set(), f"libvirt is not running, or does not answer: {doubt}")
+    assert ask(answer) == Guests([], {}, f"libvirt is not running, or does not answer: {doubt}")
 
 
 def test_a_daemon_that_says_nothing_is_not_waited_for_without_end() -> None:
-    assert ask(lambda procedure, serial: reply(procedure, serial)[:-1]) == Guests([], set(), "libvirt is not running, or does not answer: timed out")
+    assert ask(lambda procedure, serial: reply(procedure, serial)[:-1]) == Guests([], {}, "libvirt is not running, or does not answer: timed out")
 
 
 def test_a_daemon_that_refuses_is_quoted_in_one_line() -> None:
-    assert ask(refusal) == Guests([], set(), "libvirt at network:///system does not tell what its guests hold: cannot open it")
+    assert ask(refusal) == Guests([], {}, "libvirt at network:///system does not tell what its guests hold: cannot open it")
 
 
 def test_leases_are_heard_where_guests_are_not_and_the_doubt_remains() -> None:
