@@ -33,10 +33,12 @@ def openers(paths: set[str], proc: str = "/proc") -> tuple[dict[str, list[str]],
 
 
 def _target(link: str) -> str:
+    """The device file that a descriptor is open on, also where a process has it below a root of its own."""
     try:
-        return os.readlink(link)
+        target = os.readlink(link)
     except OSError:
         return ""
+    return target[max(target.rfind("/dev/"), 0) :]
 
 
 def command(pid: str, proc: str = "/proc") -> str:

@@ -27,6 +27,11 @@ def test_a_process_that_has_a_device_open_is_named_once(proc: Path) -> None:
     assert openers({"/dev/vfio/12", "/dev/vfio/13"}, str(proc)) == ({"/dev/vfio/12": ["pid 4711 (dpdk-testpmd)"]}, [])
 
 
+def test_a_process_below_a_root_of_its_own_is_found(proc: Path) -> None:
+    (proc / "7/fd/9").symlink_to("/srv/jail/dev/vfio/13")
+    assert openers({"/dev/vfio/13"}, str(proc)) == ({"/dev/vfio/13": ["pid 7 (systemd)"]}, [])
+
+
 def test_a_process_that_ends_meanwhile_has_let_go(proc: Path) -> None:
     (proc / "99").mkdir()
     assert openers({"/dev/vfio/13"}, str(proc)) == ({}, [])
