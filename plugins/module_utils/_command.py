@@ -14,6 +14,8 @@ __all__ = ["Answer", "Run", "Start", "beside", "in_turn"]
 
 # Exit code, standard output, standard error.
 Answer = tuple[int, str, str]
+# Who became root by su may lack the folders of the commands that only root runs.
+_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 # The signature of AnsibleModule.run_command.
 Run = Callable[[list[str]], Answer]
 # Starts a command; what comes back waits for its answer, and raises OSError where the command could not be started.
@@ -24,7 +26,7 @@ def beside(command: list[str]) -> Callable[[], Answer]:
     """Start a command that runs while we do other things. It writes to memory, as a pipe would stop it when it is full."""
     output, errors = os.memfd_create("output"), os.memfd_create("errors")
     try:
-        process = Popen(command, stdin=DEVNULL, stdout=output, stderr=errors, env={**os.environ, "LC_ALL": "C"})
+        process = Popen(command, stdin=DEVNULL, stdout=output, stderr=errors, env={**os.environ, "LC_ALL": "C", "PATH": _PATH})
     except OSError as error:
         return partial(_refuse, error)
     return lambda: (process.wait(), _written(output), _written(errors))

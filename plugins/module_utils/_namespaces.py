@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import sys
 import threading
 from typing import TYPE_CHECKING, NamedTuple
@@ -108,7 +109,7 @@ def _search(moved: set[str], namespaces: list[tuple[str, str]], found: Elsewhere
                 found.uppers.extend(Upper(*link, name) for link in links_on(home))
             except FileNotFoundError:
                 continue  # its last process has ended
-            except OSError:
+            except (OSError, LookupError, struct.error):  # also an answer that makes no sense
                 unseen.append(path)
     finally:
         os.close(home)

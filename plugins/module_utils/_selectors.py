@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["describe_pf", "is_interface_name", "select_pf"]
 
-_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", re.IGNORECASE)
+_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5,19}", re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r"[/:\s]")
 _LONGEST_NAME, _LONGEST_ALTNAME = 15, 127  # bytes: IFNAMSIZ and ALTIFNAMSIZ of linux/if.h, less the byte that ends them
 
