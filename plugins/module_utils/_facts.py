@@ -77,8 +77,8 @@ def _links(asked: Callable[[], Links] | None, pfs: list[dict[str, Any]], incompl
             reason = str(error)
     for pf in pfs:
         if pf["name"] is None:
-            pf["altnames"] = []
-        elif links and pf["name"] in links.by_name:
+            continue
+        if links and pf["name"] in links.by_name:
             pf["altnames"] = links.by_name[pf["name"]].get("altnames", [])
         else:
             incomplete.note("altnames", pf["pci_address"], reason or f"ip names no interface {pf['name']}")
@@ -125,7 +125,7 @@ def _add_vf_configs(pf: dict[str, Any], links: Links | None, start: Start, incom
 
 def _link_of(pf: dict[str, Any], links: Links | None, start: Start) -> dict[str, Any]:
     if pf["name"] is None:
-        raise Unreadable("the PF has no network interface, and rtnetlink gives VF configuration through that alone")
+        raise Unreadable("the PF has no network interface here whose name is known, and rtnetlink gives VF configuration through that alone")
     if links and links.with_vfs and pf["name"] in links.by_name:
         return links.by_name[pf["name"]]
     return read_link(pf["name"], start)

@@ -57,7 +57,7 @@ _IDENTIFIER = _Form("identifier", re.compile("(0x)?[0-9a-f]{1,4}").fullmatch, la
 _MAC = _Form("MAC address", re.compile("[0-9a-f]{2}(:[0-9a-f]{2})+").fullmatch)
 # RFC 2863, as net/core/net-sysfs.c writes them.
 _OPERSTATE = _Form("state of a link", {"unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"}.__contains__)
-_ANYTHING = _Form("text", str.isprintable)
+_PORT_NAME = _Form("name of a port", str.isprintable)
 
 # Key, file and form of what a PF has; and whether every kernel has it.
 _OF_PF = (
@@ -73,7 +73,7 @@ _OF_PF = (
     ("vf_total_msix", "sriov_vf_total_msix", _NUMBER, False),
 )
 # With these errors the kernel says that there is no value now, which is no failure to read: while the link is down, or of a port without a name.
-_NO_VALUE = {"speed": errno.EINVAL, "representor": errno.EOPNOTSUPP}
+_NO_VALUE = {"speed": errno.EINVAL, "name": errno.EOPNOTSUPP}
 _OF_VF_INTERFACE = (("mac", "address", _MAC, True), ("operstate", "operstate", _OPERSTATE, True))
 _OF_PF_INTERFACE = (*_OF_VF_INTERFACE, ("mtu", "mtu", _NUMBER, True), ("speed", "speed", _SPEED, False), ("dev_port", "dev_port", _NUMBER, False))
 
@@ -82,15 +82,18 @@ def find_pfs(sysfs: Sysfs, incomplete: Incomplete) -> list[dict[str, Any]]:
     """Every PF of the host in PCI address order; of its VFs only what names them, until `read_vfs`."""
     host = _Reader(None, sysfs, incomplete)
     addresses = host.ask("pfs", _DEVICES, sysfs.names) or ()
-    interfaces, rdma = _by_function("net", "name", host), _by_function("infiniband", "rdma", host)
     pfs = []
     # VFs come after their PF, and need not be asked whether they are PFs.
     known_vfs: set[str | None] = set()
     for address in sorted(filter(is_pci_address, addresses), key=pci_sort_key):
         if address not in known_vfs and sysfs.exists(f"{_DEVICES}/{address}/sriov_totalvfs"):
-            pf = _read_pf(address, interfaces, rdma, _Reader(address, sysfs, incomplete))
+            pf = _read_pf(address, _Reader(address, sysfs, incomplete))
             known_vfs.update(vf["pci_address"] for vf in pf["vfs"])
             pfs.append(pf)
+    # After the VFs: one that was just made would lack its interface in a list that is older than itself.
+    interfaces, rdma = _by_function("net", "name", host), _by_function("infiniband", "rdma", host)
+    for pf in pfs:
+        _add_interfaces(pf, interfaces, rdma, _Reader(pf["pci_address"], sysfs, incomplete))
     return pfs
 
 
@@ -106,31 +109,56 @@ def _by_function(device_class: str, part: str, host: _Reader) -> dict[str, list[
     return found
 
 
-def _read_pf(address: str, interfaces: dict[str, list[str]], rdma: dict[str, list[str]], read: _Reader) -> dict[str, Any]:
+def _read_pf(address: str, read: _Reader) -> dict[str, Any]:
     folder = f"{_DEVICES}/{address}"
-    own, representors = _ports(interfaces.get(address, []), read)
     pf: dict[str, Any] = dict.fromkeys(_PF_KEYS)
-    pf.update(other_interfaces=own[1:], pci_address=address, driver=read.link_name("driver", f"{folder}/driver"))
+    pf.update(pci_address=address, driver=read.link_name("driver", f"{folder}/driver"))
     read.files(pf, folder, _OF_PF)
-    if own:
-        read.files(pf, f"class/net/{own[0]}", _OF_PF_INTERFACE)
-        pf.update(name=read.settled(own[0]), permanent_mac=read.permanent_mac(own[0], pf["mac"]))
     # Ordered by number: as text, virtfn10 comes before virtfn2.
     indices = sorted(int(match[1]) for match in map(_VIRTFN.fullmatch, read.ask("vfs", folder, read.sysfs.names) or ()) if match)
-    pf["vfs"] = [_find_vf(index, interfaces, rdma, representors, read) for index in indices]
-    read.vf = None
-    if pf["num_vfs"] is not None and indices != list(range(pf["num_vfs"])):
-        read.note("vfs", f"sriov_numvfs is {pf['num_vfs']}, but there are {len(indices)} links to VFs: VFs are just being made or destroyed")
+    number = pf["num_vfs"]
+    if number is None:
+        read.note("vfs", f"sriov_numvfs is not known, so there may be more VFs than the {len(indices)} that the PF has links to")
+    elif len(indices) != number or indices[-1:] not in ([], [number - 1]):
+        read.note("vfs", f"sriov_numvfs is {number}, but there are {len(indices)} links to VFs: VFs are just being made or destroyed")
+    pf["vfs"] = [_find_vf(index, read) for index in indices]
     return pf
+
+
+def _find_vf(index: int, read: _Reader) -> dict[str, Any]:
+    vf: dict[str, Any] = dict.fromkeys(_VF_KEYS)
+    vf["index"] = read.vf = index
+    address = read.link_name("pci_address", f"{_DEVICES}/{read.pf}/virtfn{index}")
+    if address is not None and is_pci_address(address):
+        vf["pci_address"] = address
+    else:
+        read.note("", "its link of the PF leads to no PCI function")
+    return vf
+
+
+def _add_interfaces(pf: dict[str, Any], interfaces: dict[str, list[str]], rdma: dict[str, list[str]], read: _Reader) -> None:
+    """The interfaces and RDMA devices of a PF and its VFs."""
+    own, representors = _ports(interfaces.get(pf["pci_address"], []), read)
+    pf["other_interfaces"] = own[1:]
+    if own:
+        read.files(pf, f"class/net/{own[0]}", _OF_PF_INTERFACE)
+        pf.update(name=read.settled(own[0], "name", "altnames"), permanent_mac=read.permanent_mac(own[0], pf["mac"]))
+    else:
+        pf["altnames"] = []
+    for vf in pf["vfs"]:
+        read.vf = vf["index"]
+        vf["representor"] = representors.get(vf["index"])
+        vf["rdma"] = rdma.get(vf["pci_address"], [None])[0]
+        names = interfaces.get(vf["pci_address"])
+        if names:
+            vf["name"] = read.settled(names[0] if len(names) == 1 else _by_port(names, read)[0], "name", "mac", "operstate")
 
 
 def _ports(interfaces: list[str], read: _Reader) -> tuple[list[str], dict[int, str]]:
     """The interfaces on a PF: its own, by ``dev_port`` (a card may have two on one function), and its VFs' representors."""
-    if len(interfaces) < 2:
-        return interfaces, {}
     own, representors = [], {}
     for name in interfaces:
-        match = _REPRESENTOR.fullmatch(read.file("representor", f"class/net/{name}/phys_port_name", _ANYTHING) or "")
+        match = _REPRESENTOR.fullmatch(read.file("name", f"class/net/{name}/phys_port_name", _PORT_NAME) or "")
         if match is None:
             own.append(name)
         elif match[1] is None and match[2] is not None:
@@ -140,23 +168,6 @@ def _ports(interfaces: list[str], read: _Reader) -> tuple[list[str], dict[int, s
 
 def _by_port(interfaces: list[str], read: _Reader) -> list[str]:
     return sorted(interfaces, key=lambda name: (read.file("dev_port", f"class/net/{name}/dev_port", _NUMBER) or 0, name))
-
-
-def _find_vf(index: int, interfaces: dict[str, list[str]], rdma: dict[str, list[str]], representors: dict[int, str], read: _Reader) -> dict[str, Any]:
-    vf: dict[str, Any] = dict.fromkeys(_VF_KEYS)
-    vf["index"] = read.vf = index
-    vf["representor"] = representors.get(index)
-    address = read.link_name("pci_address", f"{_DEVICES}/{read.pf}/virtfn{index}")
-    if address is None or not is_pci_address(address):
-        read.note("", "its link of the PF leads to no PCI function")
-        return vf
-    vf["pci_address"] = address
-    if address in rdma:
-        vf["rdma"] = rdma[address][0]
-    names = interfaces.get(address)
-    if names:
-        vf["name"] = read.settled(names[0] if len(names) == 1 else _by_port(names, read)[0])
-    return vf
 
 
 def read_vfs(pf: dict[str, Any], links: dict[str, dict[str, Any]], sysfs: Sysfs, incomplete: Incomplete) -> None:
@@ -173,13 +184,14 @@ def read_vfs(pf: dict[str, Any], links: dict[str, dict[str, Any]], sysfs: Sysfs,
         folder = f"{_DEVICES}/{vf['pci_address']}"
         vf["driver"] = bound.get(vf["pci_address"]) or _driver(folder, bound, read)
         group = read.link_name("iommu_group", f"{folder}/iommu_group")
-        if group is not None and group.isdigit():
+        if group is not None and _NUMBER.fits(group):
             vf["iommu_group"] = int(group)
         elif group is not None:
             read.strange("iommu_group", "iommu_group", group, _NUMBER)
         link = links.get(vf["name"], {})
-        if "address" in link and "operstate" in link:
-            vf.update(mac=link["address"], operstate=link["operstate"].lower())
+        mac, state = str(link.get("address")), str(link.get("operstate")).lower()
+        if _MAC.fits(mac) and _OPERSTATE.fits(state):
+            vf.update(mac=mac, operstate=state)
         elif vf["name"] is not None:
             read.files(vf, f"class/net/{vf['name']}", _OF_VF_INTERFACE)
         elif vf["driver"] is None and vf["iommu_group"] is None and not sysfs.exists(folder):
@@ -253,12 +265,13 @@ class _Reader:
             self.note("permanent_mac", f"ethtool gives no permanent address: {error.strerror}")
             return None
 
-    def settled(self, name: str) -> str | None:
-        """An interface's name, unless udev may still change it: the kernel calls every new interface ethN."""
+    def settled(self, name: str, *parts: str) -> str | None:
+        """An interface's name, unless udev may still change it, for the kernel calls every new interface ethN: then ``parts`` are not known."""
         if self.sysfs.udev and _KERNEL_NAME.fullmatch(name):
             known = Sysfs(self.sysfs.udev)
             ifindex = self.file("name", f"class/net/{name}/ifindex", _NUMBER)
             if known.exists("control") and not known.exists(f"data/n{ifindex}"):
-                self.note("name", "udev has not finished with the interface, and may rename it")
+                for part in parts:
+                    self.note(part, "udev has not finished with the interface, and may rename it")
                 return None
         return name

@@ -33,7 +33,7 @@ options:
     elements: str
   gather_subset:
     description:
-      - What to gather, as in M(ansible.builtin.setup). A subset with V(!) before it is left out, from V(all) when nothing else is asked for.
+      - What to gather, by words as in M(ansible.builtin.setup). A subset with V(!) before it is left out, from V(all) when nothing else is asked for.
         One that is named both ways is gathered, and V(min) always is.
       - V(min) is what the kernel finds, that is every key that no other subset is said to bring.
       - V(config) is how the VFs are configured, RV(ansible_facts.sriov.pfs[].vfs[].config), with
@@ -113,6 +113,7 @@ ansible_facts:
               description:
                 - The key that is V(null), as in a PF (V(altnames)) or in its VFs (V(vfs[0-3,6].config)), or all of a VF (V(vfs[3])).
                 - V(vfs) where the list itself may lack VFs, because they are just being made or destroyed.
+                - RV(ansible_facts.sriov.pfs[].vfs[].used_by) is listed, too, where holders were found and there may be more.
               type: str
               sample: vfs[0-6].used_by
             pf:
@@ -338,7 +339,8 @@ ansible_facts:
                         - V(vfio) for a process that has the VF open through VFIO, UIO, vDPA or RDMA's verbs and is no guest of libvirt.
                         - V(netns) for another network namespace that the VF's interface was moved to, or that has another device on it, such
                           as a VLAN. Namespaces are looked into that a process is in, or that C(ip netns) lists.
-                        - V(host) for the host itself, by a bridge, a bond, another device on the VF's interface, or an address of its own.
+                        - V(host) for the host itself, by a bridge, a bond, another device on the VF's interface, or an address of its own
+                          that is no router's or the kernel's doing (link-local and dynamic IPv6 addresses).
                       type: str
                       sample: libvirt_port
                     name:

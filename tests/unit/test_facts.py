@@ -53,6 +53,23 @@ def lacks(sriov: dict[str, Any]) -> dict[str, str]:
     return {entry["part"]: entry["reason"] for entry in sriov["incomplete"] if entry["part"] not in ("vendor", "model")}
 
 
+# VFs as ip tells them
+
+VF = {"mac": "52:54:00:00:00:07", "operstate": "dormant"}
+
+
+def test_a_vf_is_as_ip_tells_it(card: Tree) -> None:
+    sriov = ask(card, Commands([link("enp1s0"), link("enp1s0v0", address=VF["mac"], operstate="DORMANT")]), MIN)
+    assert {key: sriov["pfs"][0]["vfs"][0][key] for key in VF} == VF
+
+
+@pytest.mark.parametrize("told", [{"address": "no mac", "operstate": "UP"}, {"address": None, "operstate": "UP"}, {"address": VF["mac"], "operstate": 7}])
+def test_what_ip_tells_oddly_is_read_from_sysfs(card: Tree, told: dict[str, Any]) -> None:
+    sriov = ask(card, Commands([link("enp1s0"), link("enp1s0v0", **told)]), MIN)
+    assert sriov["incomplete"] == []
+    assert sriov["pfs"][0]["vfs"][0] == ask(card, Commands([link("enp1s0")]), MIN)["pfs"][0]["vfs"][0]
+
+
 # VF configuration
 
 
@@ -89,7 +106,8 @@ def test_without_an_interface_of_the_pf_there_is_no_vf_configuration(tree: Tree)
     tree.pf(None, "0000:01:00.0", vfs=2)
     sriov = ask(tree, Commands([]))
     assert sriov["pfs"][0]["altnames"] == []
-    assert lacks(sriov) == {"vfs[0-1].config": "the PF has no network interface, and rtnetlink gives VF configuration through that alone"}
+    reason = "the PF has no network interface here whose name is known, and rtnetlink gives VF configuration through that alone"
+    assert lacks(sriov) == {"vfs[0-1].config": reason}
 
 
 def test_a_pf_whose_vfs_fit_into_no_message_does_not_hide_the_others(card: Tree) -> None:

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,13 @@ def test_a_card_with_two_ports_on_one_function_is_one_pf_named_by_its_first_port
     assert (pf["name"], pf["other_interfaces"], pf["dev_port"], pf["mac"]) == ("ens1", ["ens1d1"], 0, "52:54:00:aa:00:07")
 
 
+def test_a_representor_does_not_become_the_pf_when_the_pfs_own_interface_is_away(tree: Tree) -> None:
+    pf = tree.pf(None, "0000:01:00.0", vfs=1)
+    pf.named("enp1s0r0", phys_port_name="pf0vf0")
+    found = read_one(tree)
+    assert (found["name"], found["altnames"], found["vfs"][0]["representor"]) == (None, [], "enp1s0r0")
+
+
 def test_representors_belong_to_their_vfs_and_not_to_the_pf(tree: Tree) -> None:
     pf = tree.pf("uplink", "0000:01:00.0", vfs=3)
     (pf.net / "uplink/phys_port_name").write_text("p0\n")
@@ -187,7 +196,29 @@ def test_a_file_that_every_kernel_has_is_missed(tree: Tree) -> None:
     damaged(tree).absent("sriov_numvfs")
     (pf,), incomplete = read(tree)
     assert pf["num_vfs"] is None
-    assert incomplete == [{"part": "num_vfs", "pf": "0000:01:00.0", "reason": "sriov_numvfs does not exist"}]
+    assert incomplete == [
+        {"part": "num_vfs", "pf": "0000:01:00.0", "reason": "sriov_numvfs does not exist"},
+        {"part": "vfs", "pf": "0000:01:00.0", "reason": "sriov_numvfs is not known, so there may be more VFs than the 3 that the PF has links to"},
+    ]
+
+
+def test_a_number_of_vfs_that_no_card_has_is_compared_and_not_counted_to(tree: Tree) -> None:
+    damaged(tree).malformed("sriov_numvfs", content=b"100000000000000000000\n")
+    _pfs, incomplete = read(tree)
+    assert [entry["part"] for entry in incomplete] == ["vfs"]
+
+
+def test_vfs_that_are_made_while_the_host_is_read_have_their_interfaces(tree: Tree) -> None:
+    """Before Linux 6.9 the kernel answers how many VFs there are only when it has made them all."""
+    pf = tree.pf("enp1s0", "0000:01:00.0", total=4)
+    count = pf.folder / "sriov_numvfs"
+    count.unlink()
+    os.mkfifo(count)
+    maker = threading.Thread(target=pf.resize, args=(4,))
+    maker.start()
+    found = read_one(tree)
+    maker.join()
+    assert [vf["name"] for vf in found["vfs"]] == [f"enp1s0v{index}" for index in range(4)]
 
 
 def test_a_gap_between_vfs_is_no_whole_list(tree: Tree) -> None:
@@ -241,8 +272,15 @@ def test_a_name_of_the_kernels_is_no_name_until_udev_is_done(tree: Tree, udev: P
     (udev / "data" / f"n{ifindex}").touch()
     (found,), incomplete = read(tree, udev)
     assert [vf["name"] for vf in found["vfs"]] == ["eth0", None]
-    assert [entry["part"] for entry in incomplete] == ["vfs[1].name"]
+    assert [entry["part"] for entry in incomplete] == ["vfs[1].name", "vfs[1].mac", "vfs[1].operstate"]
     assert "may rename it" in incomplete[0]["reason"]
+
+
+def test_a_pf_whose_name_may_change_is_not_said_to_have_no_altnames(tree: Tree, udev: Path) -> None:
+    tree.pf("eth0", "0000:01:00.0")
+    (pf,), incomplete = read(tree, udev)
+    assert (pf["name"], pf["altnames"]) == (None, None)
+    assert [entry["part"] for entry in incomplete] == ["name", "altnames"]
 
 
 def test_without_udev_nobody_renames(tree: Tree, tmp_path: Path) -> None:
