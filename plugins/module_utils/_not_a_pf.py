@@ -27,7 +27,8 @@ def what_it_is(selector: str, pfs: list[dict[str, Any]], sysfs: Sysfs) -> str:
     if ":" in selector:
         return ""  # a MAC address
     if not sysfs.exists(f"class/net/{selector}"):
-        return "no interface has that name"
+        known = all(pf["altnames"] is not None for pf in pfs)
+        return f"no interface has that name, and {'no PF has that altname' if known else 'which altnames the PFs have is not known'}"
     function = _function(f"class/net/{selector}", sysfs)
     return "an interface that stands on no PCI device" if function is None else _of_function(function, pfs, sysfs)
 

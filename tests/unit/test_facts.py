@@ -245,7 +245,7 @@ def test_what_other_pfs_lack_is_not_told(card: Tree) -> None:
 @pytest.mark.parametrize(
     ("selector", "message"),
     [
-        ("nosuch", r"No PF of this host is 'nosuch' \(no interface has that name\): the PFs are enp1s0 \(0000:01:00.0\)\.$"),
+        ("nosuch", r"No PF of this host is 'nosuch' \(no interface has that name, and no PF has that altname\): the PFs are enp1s0 \(0000:01:00.0\)\.$"),
         ("0000:09:00.0", r"No PF of this host is '0000:09:00.0' \(no PCI device has that address\): the PFs are"),
         ("52:54:00:00:00:99", r"No PF of this host is '52:54:00:00:00:99': the PFs are"),
         ("br0", r"No PF of this host is 'br0' \(an interface that stands on no PCI device\)"),
