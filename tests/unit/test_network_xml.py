@@ -113,11 +113,38 @@ def test_another_kind_of_document_is_refused():
         '<!DOCTYPE network [<!ENTITY x SYSTEM "file:///etc/passwd">]>',
         '<!DOCTYPE network SYSTEM "file:///etc/passwd">',
         '<!DOCTYPE network [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]>',
+        "\ufeff<?xml version='1.0'?>\n<!-- <network> --><?note?>\n<!DOCTYPE network>",
     ],
 )
 def test_entities_are_refused_with_the_document_type_that_declares_them(doctype):
     with pytest.raises(SriovError, match="document type"):
         parse_network(f"{doctype}<network><name>n</name></network>")
+
+
+def test_a_bomb_of_parameter_entities_is_refused_unread():
+    nested = "".join(f"<!ENTITY % b{level} '{f'&#37;b{level - 1};' * 10}'>" for level in range(1, 30))
+    for encoding in ("UTF-8", "UTF-7"):
+        start = f"<?xml version='1.0' encoding='{encoding}'?>"
+        with pytest.raises(SriovError, match="document type"):
+            parse_network(f"{start}<!DOCTYPE network [<!ENTITY % b0 'xxxxxxxxxx'>{nested}%b29;]><network><name>n</name></network>")
+    hidden = "<?xml version='1.0' encoding='UTF-7'?>+ADwAIQ-DOCTYPE network><network><name>n</name></network>"
+    with pytest.raises(SriovError, match="not well-formed"):
+        parse_network(hidden)
+
+
+@pytest.mark.parametrize("start", ["<!-- -->", "<!--", "<?a?>", "<?", " ", "<!-"])
+def test_no_start_of_a_document_takes_long_to_refuse(start):
+    with pytest.raises(SriovError, match="not well-formed"):
+        parse_network(start * 100_000)
+
+
+def test_a_comment_may_speak_of_a_document_type():
+    assert parse_network("<!-- no <!DOCTYPE network> --><network/>").tag == "network"
+
+
+@pytest.mark.parametrize("encoding", ["UTF-16", "ISO-8859-1"])
+def test_the_encoding_of_the_file_that_a_text_came_from_does_not_matter(encoding):
+    assert parse_network(f"<?xml version='1.0' encoding='{encoding}'?><network><name>é</name></network>").findtext("name") == "é"
 
 
 ALIKE = [
