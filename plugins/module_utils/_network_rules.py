@@ -41,7 +41,7 @@ def check_document(root: Element) -> None:
     _check_pool(pool, forward, where, root.find("bridge") is not None)
     driver = forward.find("driver")
     if driver is not None and pool["mode"] != "hostdev":
-        raise SriovError(f"The {where} names the driver {driver.get('name')}, which has an effect in mode hostdev alone: remove it, or use that mode.")
+        raise SriovError(f"The {where} names the driver {driver.get('name') or driver.get('model')}, which has an effect in mode hostdev alone: remove it, or use that mode.")
     if driver is not None and driver.get("name") == "kvm":
         raise SriovError(f"The {where} asks for the driver kvm, which Linux no longer has, so no guest would start: use vfio, or leave it out.")
     _check_ports(root, pool["mode"], where)

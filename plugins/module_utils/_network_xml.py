@@ -155,7 +155,10 @@ def _edit_forward(forward: Element, options: dict[str, Any], pool: dict[str, Any
     _set_attribute(forward, "dev", None)
     # libvirt knows this attribute in hostdev mode alone, and prints it there even where it was not given.
     _set_attribute(forward, "managed", _yes_no(bool(options.get("managed"))) if options["mode"] == "hostdev" else None)
-    _replace(forward, "driver", *([new_element("driver", name=options["driver"])] if options.get("driver") else []))
+    driver = _child(forward, "driver")
+    _set_attribute(driver, "name", options.get("driver"))
+    if not driver.get("name") and (not driver.attrib or options["mode"] != "hostdev"):
+        forward.remove(driver)
     _replace(forward, "pf", *([new_element("pf", dev=pool["pf"])] if pool.get("pf") else []))
     _replace(forward, "interface", *(new_element("interface", dev=name) for name in pool.get("interfaces") or []))
     _replace(forward, "address", *map(_pci_element, pool.get("addresses") or []))

@@ -91,6 +91,17 @@ def test_what_no_option_describes_survives_an_update_byte_for_byte():
     assert "interface" not in text
 
 
+def test_what_no_option_describes_of_a_driver_stays_as_long_as_the_mode_has_drivers():
+    stored = rendered(mode="hostdev", driver="vfio").replace("'vfio'", "'vfio' model='vfio-pci-igb'")
+    kept = {
+        driver: network_text(render({"name": "n", "mode": "hostdev", "driver": driver}, {"pf": "enp1s0"}, stored)).split("\n")[3].strip()
+        for driver in ("vfio", None)
+    }
+    assert kept == {"vfio": "<driver name='vfio' model='vfio-pci-igb'/>", None: "<driver model='vfio-pci-igb'/>"}
+    assert network_text(render({"name": "n", "mode": "passthrough"}, {"pf": "enp1s0"}, stored)) == rendered()
+    assert network_text(render({"name": "n", "mode": "hostdev"}, {"pf": "enp1s0"}, rendered(mode="hostdev", driver="vfio"))) == rendered(mode="hostdev")
+
+
 def test_the_order_of_explicit_members_is_kept():
     names = ["enp1s0v3", "enp1s0v10", "enp1s0v1"]
     assert pool_of(parse_network(rendered(pool={"interfaces": names})))["interfaces"] == names
