@@ -36,9 +36,8 @@ def canonical(root: Element, pool: bool = True) -> tuple[Any, ...]:
 def _element(element: Element, pool: bool) -> tuple[Any, ...]:
     tag = element.tag
     if tag == "metadata":
-        # libvirt keeps it only if it holds an element.
-        content = etree().tostring(_without_blanks(element), method="c14n", with_tail=False) if element.find("*") is not None else None
-        return (tag, (), content, ())
+        # libvirt keeps the elements in it, and what is inside of these.
+        return (tag, (), tuple(map(_literal, _without_blanks(element).iterfind("*"))) or None, ())
     attributes = tuple(sorted(_attributes(element)))
     children = [_element(child, pool) for child in element if isinstance(child.tag, str) and not (tag == "forward" and child.tag in _POOL)]
     # Children of different names come in any order; those of one name keep theirs.
@@ -97,6 +96,12 @@ def _pool(forward: Element) -> tuple[Any, ...]:
     if found["addresses"]:
         return ("addresses", *found["addresses"])
     return ("pf", found["pf"]) if found["pf"] else ()
+
+
+def _literal(node: Element) -> tuple[Any, ...]:
+    """All that an element, comment or processing instruction says. lxml's own canonical form refuses namespaces that are no absolute URI."""
+    inside = tuple((_literal(child), child.tail) for child in node)
+    return (node.tag, node.prefix, getattr(node, "target", None), tuple(sorted(node.attrib.items())), node.text, inside)
 
 
 def _without_blanks(element: Element) -> Element:

@@ -103,7 +103,7 @@ class NetworkPlanner:
             raise SriovError(f"libvirt {said} on that host has no {' and no '.join(titles)} for networks (9.7.0 has): leave it out, or upgrade libvirt.")
 
     def _check_uuid(self, uuid: str | None) -> None:
-        if self.current is not None and uuid is not None and uuid.lower() != self.current["uuid"]:
+        if self.current is not None and uuid is not None and uuid.lower().replace("-", "") != self.current["uuid"].replace("-", ""):
             said = f"The network {self.name} has the UUID {self.current['uuid']}, not {uuid}"
             raise SriovError(f"{said}, and a UUID cannot be changed: leave it out, or see whether this is the network that is meant.")
 

@@ -20,8 +20,8 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import is_
 
 __all__ = ["check_document"]
 
-_NEVER = ("ip", "route", "dns", "domain", "bandwidth", "mtu", "mac")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_NEVER = ("ip", "route", "dns/host", "dns/txt", "dns/srv", "domain", "bandwidth", "mtu", "mac")
+_UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def check_document(root: Element) -> None:
@@ -41,7 +41,7 @@ def check_document(root: Element) -> None:
     _check_pool(pool, forward, where, root.find("bridge") is not None)
     driver = forward.find("driver")
     if driver is not None and pool["mode"] != "hostdev":
-        raise SriovError(f"The {where} names the driver {driver.get('name') or driver.get('model')}, which has an effect in mode hostdev alone: remove it, or use that mode.")
+        raise SriovError(f"The {where} names a driver for its VFs, which has an effect in mode hostdev alone: remove it, or use that mode.")
     if driver is not None and driver.get("name") == "kvm":
         raise SriovError(f"The {where} asks for the driver kvm, which Linux no longer has, so no guest would start: use vfio, or leave it out.")
     _check_ports(root, pool["mode"], where)
@@ -51,7 +51,7 @@ def _check_names(root: Element, name: str) -> None:
     if not name.strip() or "/" in name or "\n" in name:
         raise SriovError(f"{name!r} is no name for a network: write one that is not empty and has no slash.")
     uuid = root.findtext("uuid")
-    if uuid is not None and not _UUID.fullmatch(uuid.strip()):
+    if uuid is not None and not _UUID.fullmatch(uuid):
         raise SriovError(f"The UUID {uuid!r} of network {name} is malformed: write it as 8-4-4-4-12 hexadecimal digits.")
     if "\n" in (root.findtext("title") or ""):
         raise SriovError(f"The title of network {name} has more than one line: put the rest into the description.")
@@ -97,9 +97,9 @@ def _check_ports(root: Element, mode: str, where: str) -> None:
         raise SriovError(f"The {where} has more than one default port group ({', '.join(defaults)}): choose one.")
     bridge = root.find("bridge") is not None
     for place, said in [(root, where)] + [(group, f"port group {group.get('name')} of {where}") for group in root.iterfind("portgroup")]:
-        if place.find("bandwidth") is not None:
-            raise SriovError(f"The {said} has <bandwidth>, which libvirt has no way to apply in mode {mode}: limit the VFs' rates with sriov_pf instead.")
         if not bridge:
+            if place.find("bandwidth") is not None:
+                raise SriovError(f"The {said} has <bandwidth>, which libvirt has no way to apply in mode {mode}: limit the VFs' rates with sriov_pf instead.")
             _check_vlan(place.find("vlan"), mode, said)
             _check_virtualport(place, mode, said)
             _check_profile_with_vlan(place, root, mode, said)

@@ -49,6 +49,8 @@ def parse_network(text: str, source: str = "The xml") -> Element:
         raise SriovError(f"{source} is not well-formed: {error}.") from error
     if root.tag != "network":
         raise SriovError(f"{source} is a <{root.tag}> document: give one whose root is <network>.")
+    for child in root.iterchildren("name", "uuid", "title", "description"):
+        etree().strip_tags(child, etree().Comment, etree().ProcessingInstruction)
     return root
 
 

@@ -9,6 +9,7 @@ VFPOOL_DOCUMENTS says how many documents to try.
 from __future__ import annotations
 
 import os
+from copy import deepcopy
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
@@ -21,6 +22,7 @@ from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
 
 DOCUMENTS = int(os.environ.get("VFPOOL_DOCUMENTS", "50"))
 TITLES_SINCE = 9007000  # libvirt 9.7.0
+MODELS_SINCE = 10000000  # libvirt 10.0.0: a driver has a model
 INTERFACES = [f"enp1s0v{index}" for index in range(4)]
 SLOTS = [("0x10", f"0x{function}") for function in (0, 2, 4, 6)]
 
@@ -78,11 +80,12 @@ def settings_of_ports(draw: st.DrawFn, mode: str, of_network: list[Element] | No
 
 
 @st.composite
-def forwards(draw: st.DrawFn, mode: str) -> Element:
+def forwards(draw: st.DrawFn, mode: str, models: bool) -> Element:
     forward = Element("forward", mode=mode)
     if mode == "hostdev":
         if draw(st.booleans()):
-            SubElement(forward, "driver", name="vfio")
+            name, model = {"name": "vfio"}, {"model": "vfio-pci-igb"}
+            SubElement(forward, "driver", draw(st.sampled_from([name, model, {**name, **model}])) if models else name)
         managed = draw(maybe(YES_NO))
         forward.attrib.update({} if managed is None else {"managed": managed})
     if draw(st.booleans()):
@@ -97,19 +100,43 @@ def forwards(draw: st.DrawFn, mode: str) -> Element:
 
 
 @st.composite
-def documents(draw: st.DrawFn, titles: bool) -> str:
+def resolvers(draw: st.DrawFn) -> Element:
+    """What libvirt takes of DNS, and stores, for a network that has no server of its own."""
+    dns = Element("dns", draw(st.fixed_dictionaries({}, optional={"enable": YES_NO, "forwardPlainNames": YES_NO})))
+    if dns.get("enable") != "no" and draw(st.booleans()):
+        SubElement(dns, "forwarder", addr="192.0.2.1")
+    return dns
+
+
+@st.composite
+def remarked(draw: st.DrawFn, element: Element) -> Element:
+    """The element with what XML lets stand anywhere, and libvirt reads the text of an element around."""
+    remark = draw(maybe(st.sampled_from([ElementTree.Comment("ours"), ElementTree.ProcessingInstruction("ours", "to keep")])))
+    if remark is not None:
+        element.insert(0, deepcopy(remark))
+        cut = draw(st.integers(0, len(element.text or "")))
+        element.text, element[0].tail = (element.text or "")[:cut], (element.text or "")[cut:]
+    return element
+
+
+@st.composite
+def documents(draw: st.DrawFn, titles: bool, models: bool) -> str:
     mode = draw(st.sampled_from(["passthrough", "hostdev", "private", "vepa", "bridge"]))
     of_network = draw(settings_of_ports(mode))
-    children = [draw(forwards(mode)), *of_network]
-    texts = {"uuid": st.uuids().map(str)} | ({"title": LINE, "description": LINE} if titles else {})
+    children = [draw(remarked(draw(forwards(mode, models)))), *of_network]
+    texts = {"uuid": st.uuids().map(str) | st.uuids().map(lambda uuid: uuid.hex)} | ({"title": LINE, "description": LINE} if titles else {})
     for tag, text in draw(st.fixed_dictionaries({}, optional=texts)).items():
         children.append(Element(tag))
         children[-1].text = text
+        draw(remarked(children[-1]))
+    if draw(st.booleans()):
+        children.append(draw(resolvers()))
     if draw(st.booleans()):
         children.append(Element("port", isolated="no"))
     if draw(st.booleans()):
         children.append(Element("metadata"))
         children[-1].extend(draw(notes(f"http://example.org/{number}")) for number in range(draw(st.integers(1, 2))))
+        draw(remarked(children[-1]))
     for number, name in enumerate(draw(st.lists(NAMES, max_size=2, unique=True))):
         group = Element("portgroup", name=name, **({"default": draw(YES_NO)} if number == 0 else {}))
         trust = draw(maybe(YES_NO))
@@ -118,6 +145,7 @@ def documents(draw: st.DrawFn, titles: bool) -> str:
         children.append(group)
     root = Element("network", draw(st.fixed_dictionaries({}, optional={"trustGuestRxFilters": YES_NO})))
     SubElement(root, "name").text = "n"
+    draw(remarked(root[0]))
     root.extend(draw(st.permutations(children)))
     return ElementTree.tostring(root, encoding="unicode")
 
@@ -128,12 +156,17 @@ def check_kept(given: Element, stored: Element) -> None:
         assert meaning(given) == meaning(stored)
         return
     assert {name: value for name, value in given.items() if (name, value) != ("default", "no")}.items() <= stored.attrib.items()
-    assert (given.text or "").strip() == (stored.text or "").strip()
+    assert said(given) == said(stored)
     for tag in {child.tag for child in given}:
         before, after = given.findall(tag), stored.findall(tag)
-        assert len(before) == len(after), tag
+        assert len(before) == len(after) or (tag == "dns" and not before[0].items() and not len(before[0])), tag
         for one, other in zip(before, after):
             check_kept(one, other)
+
+
+def said(element: Element) -> str:
+    text = (element.text or "").strip()
+    return text.replace("-", "") if element.tag == "uuid" else text
 
 
 def meaning(metadata: Element) -> str:
@@ -154,7 +187,7 @@ def test_any_document_goes_in_and_comes_out_and_goes_in_again_without_a_change(h
         return str(network["xml_inactive"])
 
     @settings(max_examples=DOCUMENTS, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(document=documents(titles=version >= TITLES_SINCE), active=st.booleans())
+    @given(document=documents(titles=version >= TITLES_SINCE, models=version >= MODELS_SINCE), active=st.booleans())
     def goes_in_and_out(document: str, active: bool) -> None:
         warm.forget()
         declared = {"name": "n", "active": active, "autostart": False}

@@ -28,11 +28,25 @@ def test_an_openvswitch_bridge_may_carry_a_trunk():
     assert "trunk='yes'" in passthrough_network_xml({"name": "n", "xml": document})
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<forward mode='passthrough'><pf dev='p'/></forward><dns/>",
+        "<forward mode='passthrough'><pf dev='p'/></forward><dns enable='yes' forwardPlainNames='no'><forwarder addr='192.0.2.1'/></dns>",
+        "<forward mode='passthrough'><pf dev='p'/></forward><uuid>0b2d64da3d0e431eafdd804415d6ebbb</uuid>",
+        "<forward mode='bridge'/><bridge name='b'/><portgroup name='g'><bandwidth><inbound average='1'/></bandwidth></portgroup>",
+    ],
+)
+def test_documents_that_libvirt_takes_as_they_are_go_through(content):
+    assert passthrough_network_xml({"name": "n", "xml": f"<network><name>n</name>{content}</network>"})
+
+
 REFUSED = {
     "name": [
         ({"name": "a/b", "pf": "p"}, "'a/b' is no name for a network"),
         ({"name": " ", "pf": "p"}, "is no name for a network"),
         ({**PF, "uuid": "12"}, "UUID '12' of network n is malformed"),
+        ({**PF, "uuid": " 0b2d64da-3d0e-431e-afdd-804415d6ebbb"}, "is malformed"),
         ({**PF, "title": "a\nb"}, "title of network n has more than one line"),
     ],
     "pool": [
@@ -78,6 +92,7 @@ REFUSED = {
         ("<forward mode='passthrough'/>", "empty pool"),
         ("<forward mode='passthrough'><pf dev='p'/></forward><vlan trunk='yes'><tag id='1'/><tag id='2'/></vlan>", "VLAN trunk"),
         ("<forward mode='passthrough'><pf dev='p'/></forward><ip address='10.0.0.1'/>", "has <ip>"),
+        *((f"<forward mode='passthrough'><pf dev='p'/></forward><dns><{record}/></dns>", f"has <dns/{record}>") for record in ("host", "txt", "srv")),
         ("<forward mode='passthrough'><pf dev='p'/></forward><portgroup name='g'><bandwidth/></portgroup>", "has <bandwidth>"),
         ("<forward mode='bridge'><pf dev='p'/></forward><bridge name='b'/>", "names a bridge"),
         ("<forward mode='hostdev'><address type='pci' bus='zz'/></forward>", "The bus 'zz' of a PCI address is no number"),

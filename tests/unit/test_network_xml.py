@@ -91,6 +91,11 @@ def test_what_no_option_describes_survives_an_update_byte_for_byte():
     assert "interface" not in text
 
 
+def test_a_comment_in_a_name_takes_nothing_from_it():
+    text = network_text(parse_network("<network><name><!-- ours -->n</name><description>a<!-- b -->c</description></network>"))
+    assert text == "<network>\n  <name>n</name>\n  <description>ac</description>\n</network>\n"
+
+
 def test_what_no_option_describes_of_a_driver_stays_as_long_as_the_mode_has_drivers():
     stored = rendered(mode="hostdev", driver="vfio").replace("'vfio'", "'vfio' model='vfio-pci-igb'")
     kept = {
@@ -173,6 +178,9 @@ ALIKE = [
     ("<uuid>0B2D64DA3D0E431EAFDD804415D6EBBB</uuid>", "<uuid>0b2d64da-3d0e-431e-afdd-804415d6ebbb</uuid>"),
     ("<title/><description></description><metadata/><port/>", ""),
     ("<metadata><a xmlns='u:r'><b/></a></metadata>", "<metadata>\n  <a xmlns='u:r'>\n    <b/>\n  </a>\n</metadata>"),
+    ("<metadata><!-- gone --><a xmlns='relative'><!-- kept --></a><?gone?></metadata>", "<metadata><a xmlns='relative'><!-- kept --></a></metadata>"),
+    ("<name>n<!-- gone -->m</name><description>a<?gone?>b</description>", "<name>nm</name><description>ab</description>"),
+    ("<uuid>0b2d64da-3d0e-431e-<!-- gone -->afdd-804415d6ebbb</uuid>", "<uuid>0b2d64da-3d0e-431e-afdd-804415d6ebbb</uuid>"),
     ("<vlan><tag id='1'/></vlan><portgroup name='a'/>", "<portgroup name='a'/><vlan><tag id='1'/></vlan>"),
 ]
 
@@ -185,6 +193,10 @@ DIFFERENT = [
     ("<portgroup name='a'/><portgroup name='b'/>", "<portgroup name='b'/><portgroup name='a'/>"),
     ("<port isolated='no'/>", ""),
     ("<metadata><a xmlns='u:r'/></metadata>", "<metadata><a xmlns='u:s'/></metadata>"),
+    *((f"<metadata><a xmlns='u:r'>{one}</a></metadata>", f"<metadata><a xmlns='u:r'>{other}</a></metadata>") for one, other in [
+        ("<!-- a -->", "<!-- b -->"), ("<?a b?>", "<?b b?>"), ("<?a b?>", "<?a c?>"), ("<b/>t", "<b/>"), ("<b>t</b>", "<b/>"), ("<b/><c/>", "<c/><b/>"),
+        ("<b c='1'/>", "<b c='2'/>"), ("<b c='1'/>", "<b/>"), ("<b/>", "<x:b xmlns:x='u:r'/>"), ("<b/>", ""), ("<b> </b>", "<b/>"),
+    ]),
     ("<novelty/>", ""),
 ]
 
