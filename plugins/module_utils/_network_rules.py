@@ -22,6 +22,16 @@ __all__ = ["check_document"]
 
 _NEVER = ("ip", "route", "dns/host", "dns/txt", "dns/srv", "domain", "bandwidth", "mtu", "mac")
 _UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+# What libvirt's schema (networkcommon.rng, basictypes.rng) lets the parameters of a virtualport be, in all types and in each.
+_NUMBER = re.compile(r"0x[0-9a-f]{1,6}|[0-9]{1,9}", re.IGNORECASE)
+_LARGEST = {"managerid": 0xFF, "typeid": 0xFFFFFF, "typeidversion": 0xFF}
+_PARAMETERS = {
+    "802.1Qbg": (*_LARGEST, "instanceid"),
+    "802.1Qbh": ("profileid",),
+    "openvswitch": ("profileid", "interfaceid"),
+    "midonet": ("interfaceid",),
+}
+_PORTGROUP = re.compile(r"[a-zA-Z0-9_.\\:/-]+")
 
 
 def check_document(root: Element) -> None:
@@ -90,6 +100,9 @@ def _check_members(pool: dict[str, Any], where: str) -> None:
 def _check_ports(root: Element, mode: str, where: str) -> None:
     """The rules for what a guest's port gets: from the network, or from one of its port groups."""
     names = [group.get("name", "") for group in root.iterfind("portgroup")]
+    for name in names:
+        if not _PORTGROUP.fullmatch(name):
+            raise SriovError(f"{name!r} is no name for a port group of {where}: write one or more of a-z, A-Z, 0-9 and _ . : / \\ -.")
     if _twice(names):
         raise SriovError(f"The {where} has two port groups named {_twice(names)}: name each differently.")
     defaults = [group.get("name") for group in root.iterfind("portgroup") if group.get("default") == "yes"]
@@ -97,6 +110,7 @@ def _check_ports(root: Element, mode: str, where: str) -> None:
         raise SriovError(f"The {where} has more than one default port group ({', '.join(defaults)}): choose one.")
     bridge = root.find("bridge") is not None
     for place, said in [(root, where)] + [(group, f"port group {group.get('name')} of {where}") for group in root.iterfind("portgroup")]:
+        _check_parameters(place.find("virtualport"), said)
         if not bridge:
             if place.find("bandwidth") is not None:
                 raise SriovError(f"The {said} has <bandwidth>, which libvirt has no way to apply in mode {mode}: limit the VFs' rates with sriov_pf instead.")
@@ -128,6 +142,24 @@ def _check_virtualport(place: Element, mode: str, where: str) -> None:
     possible = ("802.1Qbh",) if mode == "hostdev" else ("802.1Qbg", "802.1Qbh")
     if kind not in possible:
         raise SriovError(f"The {where} has a virtualport of type {kind}, with which no guest starts in mode {mode}: use {' or '.join(possible)}, or remove it.")
+
+
+def _check_parameters(virtualport: Element | None, where: str) -> None:
+    if virtualport is None or virtualport.get("type") not in _PARAMETERS:
+        return
+    kind = virtualport.get("type")
+    for name, value in [item for parameters in virtualport.iterfind("parameters") for item in parameters.items()]:
+        if name not in _PARAMETERS[kind]:
+            raise SriovError(f"The {where} has the parameter {name}, which a virtualport of type {kind} has not: it has {', '.join(_PARAMETERS[kind])}.")
+        if name in _LARGEST:
+            good: object = _NUMBER.fullmatch(value) and int(value, 16 if value[:2] in ("0x", "0X") else 10) <= _LARGEST[name]
+            form = f"0 to {_LARGEST[name]}"
+        elif name == "profileid":
+            good, form = 0 < len(value.encode()) < 40 and len(value.splitlines()) == 1, "one line of 1 to 39 bytes"
+        else:
+            good, form = _UUID.fullmatch(value), "8-4-4-4-12 hexadecimal digits"
+        if not good:
+            raise SriovError(f"The {name} of {where} is {value!r}: write {form}.")
 
 
 def _check_profile_with_vlan(place: Element, root: Element, mode: str, where: str) -> None:

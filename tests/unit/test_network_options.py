@@ -41,6 +41,28 @@ def test_documents_that_libvirt_takes_as_they_are_go_through(content):
     assert passthrough_network_xml({"name": "n", "xml": f"<network><name>n</name>{content}</network>"})
 
 
+def virtualport(kind, **parameters):
+    return {**PF, "virtualport": {"type": kind, **parameters}}
+
+
+UUID = "09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        virtualport("802.1Qbg", managerid=255, typeid=0xFFFFFF, typeidversion=0, instanceid=UUID),
+        virtualport("802.1Qbh", profileid="x" * 39),
+        virtualport("802.1Qbh", profileid=" a  b "),
+        {**PF, "portgroups": [{"name": "a\\b:c/d.e_F-1"}]},
+        {"name": "n", "xml": "<network><forward mode='vepa'><pf dev='p'/></forward>"
+            "<virtualport type='802.1Qbg'><parameters managerid='0x0b' typeid='0x123457' typeidversion='02'/></virtualport></network>"},
+    ],
+)
+def test_what_the_schema_of_libvirt_allows_goes_through(options):
+    assert passthrough_network_xml(options)
+
+
 REFUSED = {
     "name": [
         ({"name": "a/b", "pf": "p"}, "'a/b' is no name for a network"),
@@ -69,6 +91,13 @@ REFUSED = {
         ({**PF, "portgroups": [{"name": "g"}, {"name": "g"}]}, "two port groups named g"),
         ({**PF, "portgroups": [{"name": "g", "default": True}, {"name": "h", "default": True}]}, "more than one default port group"),
         ({**PF, "virtualport": {"type": "openvswitch"}}, "virtualport of type openvswitch"),
+        *((virtualport("802.1Qbg", managerid=number), f"The managerid of network n is '{number}': write 0 to 255.") for number in (-1, 256, 2**70)),
+        (virtualport("802.1Qbg", typeid=2**24), "write 0 to 16777215"),
+        (virtualport("802.1Qbg", instanceid="zz"), "write 8-4-4-4-12 hexadecimal digits"),
+        *((virtualport("802.1Qbh", profileid=text), "write one line of 1 to 39 bytes") for text in ("", "x" * 40, "é" * 20, "a\nb")),
+        (virtualport("802.1Qbh", managerid=1), "has the parameter managerid, which a virtualport of type 802.1Qbh has not: it has profileid."),
+        ({**PF, "portgroups": [{"name": "g", "virtualport": {"type": "802.1Qbg", "profileid": "x"}}]}, "group g of network n has the parameter profileid"),
+        *(({**PF, "portgroups": [{"name": name}]}, f"{name!r} is no name for a port group of network n") for name in ("", " ", "a b", "é", "a\nb")),
         ({**PF, "virtualport": {"type": "802.1Qbg"}, "mode": "hostdev"}, "use 802.1Qbh"),
         ({**PF, "virtualport": {"type": "802.1Qbh"}, "vlan": 5, "mode": "hostdev"}, "both a VLAN and a virtualport"),
         ({**PF, "vlan": 5, "mode": "hostdev", "portgroups": [{"name": "g", "virtualport": {"type": "802.1Qbh"}}]}, "group g of network n has both a VLAN and"),
