@@ -14,7 +14,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical im
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, fit, is_exclusive, why_stale
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, network_text, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network
-from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
+from ansible_collections.vfpool.sriov.plugins.module_utils._plan import NOTHING, Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import enter
 
 if TYPE_CHECKING:
@@ -103,7 +103,14 @@ class NetworkPlanner:
             raise SriovError(f"libvirt {said} on that host has no {' and no '.join(titles)} for networks (9.7.0 has): leave it out, or upgrade libvirt.")
 
     def _check_uuid(self, uuid: str | None) -> None:
-        if self.current is not None and uuid is not None and uuid.lower().replace("-", "") != self.current["uuid"].replace("-", ""):
+        if uuid is None:
+            return
+        uuid = uuid.lower().replace("-", "")
+        if self.current is None:
+            for network in self.connected.listAllNetworks(0):
+                if network.UUIDString().replace("-", "") == uuid:
+                    raise SriovError(f"The network {network.name()} has the UUID {network.UUIDString()}, so {self.name} cannot have it: leave it out.")
+        elif uuid != self.current["uuid"].replace("-", ""):
             said = f"The network {self.name} has the UUID {self.current['uuid']}, not {uuid}"
             raise SriovError(f"{said}, and a UUID cannot be changed: leave it out, or see whether this is the network that is meant.")
 
@@ -116,11 +123,15 @@ class NetworkPlanner:
             self._define(xml, libvirt().VIR_NETWORK_DEFINE_VALIDATE)
             self._check_kept(wanted)
 
-        def undo() -> None:
-            if previous is not None:
-                self._define(previous)
-            elif find_network(self.connected, self.name) is not None:
+        def undo() -> str | None:
+            found = find_network(self.connected, self.name)
+            if (found and found.XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE)) == previous:
+                return NOTHING
+            if previous is None:
                 self._call("undefine", f"remove the definition of the network {self.name}")
+            else:
+                self._define(previous)
+            return None
 
         self.plan.add(f"{'define' if previous is None else 'change the definition of'} the network {self.name}", define, undo)
 

@@ -12,14 +12,16 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Plan", "Step"]
+__all__ = ["NOTHING", "Plan", "Step"]
+
+NOTHING = "nothing"
 
 
 class Step(NamedTuple):
     """One change to the host.
 
     ``undo`` is called when ``do`` itself failed (perhaps half-way) or when a later step did, so it must cope with a
-    ``do`` that has done only part of its work. ``None`` means that there is nothing to put back.
+    ``do`` that has done only part of its work. ``None`` means that there is nothing to put back, and ``NOTHING`` from it that it found nothing.
 
     ``check`` is asked right before each of them, and raises SriovError when it may not be: what the plan was made from
     may have changed since.
@@ -78,8 +80,8 @@ def _undo(steps: list[Step]) -> str:
         try:
             if step.check is not None:
                 step.check()
-            step.undo()
-            undone.append(step.name)
+            if step.undo() != NOTHING:
+                undone.append(step.name)
         except Exception as error:  # noqa: BLE001  # the remaining steps must still be put back
             left.append(f"{step.name} ({error})")
     words = ""

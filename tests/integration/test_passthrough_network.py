@@ -227,7 +227,9 @@ def test_a_daemon_that_does_not_run_is_told_with_the_remedy(host: Host, card):
 
 def test_a_misspelt_element_is_refused_by_the_schema_and_nothing_is_written(host: Host, card):
     document = "<network><forward mode='passthrough'><pf dev='enp1s0'/></forward><valn><tag id='5'/></valn></network>"
-    assert "valn" in host.refusal("passthrough_network", name="n", xml=document)
+    refusal = host.refusal("passthrough_network", name="n", xml=document)
+    assert "valn" in refusal
+    assert "Undone" not in refusal
     assert host.virsh("net-list --all --name") == ""
 
 
@@ -253,6 +255,20 @@ def test_a_list_of_vfs_whose_pf_is_down_is_refused(host: Host, card):
 def test_the_uuid_of_a_network_cannot_be_changed(host: Host, card):
     host.module("passthrough_network", name="n", pf="enp1s0", uuid="0b2d64da-3d0e-431e-afdd-804415d6ebbb")
     assert "cannot be changed" in host.refusal("passthrough_network", name="n", pf="enp1s0", uuid="0b2d64da-3d0e-431e-afdd-804415d6ebbc")
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_the_uuid_of_another_network_is_told_with_its_name(host: Host, card, check):
+    host.define("<network><name>m</name><uuid>0b2d64da-3d0e-431e-afdd-804415d6ebbb</uuid><bridge name='virbr7'/></network>", start=False)
+    for uuid in ("0B2D64DA-3D0E-431E-AFDD-804415D6EBBB", "0b2d64da3d0e431eafdd804415d6ebbb"):
+        refusal = host.refusal("passthrough_network", name="n", pf="enp1s0", uuid=uuid, check=check)
+        assert refusal == "The network m has the UUID 0b2d64da-3d0e-431e-afdd-804415d6ebbb, so n cannot have it: leave it out."
+
+
+def test_a_uuid_may_be_written_without_dashes(host: Host, card):
+    options = {"name": "n", "pf": "enp1s0", "uuid": "0B2D64DA3D0E431EAFDD804415D6EBBB"}
+    host.module("passthrough_network", **options)
+    assert not host.module("passthrough_network", **options)["changed"]
 
 
 def test_a_run_asks_libvirt_a_fixed_number_of_times_and_once_for_each_lease(host: Host, card):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
+from ansible_collections.vfpool.sriov.plugins.module_utils._plan import NOTHING, Plan
 
 
 def refuse() -> None:
@@ -45,6 +45,13 @@ def test_a_failure_undoes_the_failed_step_and_those_before_it_in_reverse() -> No
     assert undone == ["second", "first"]
     assert str(caught.value) == "The driver refuses. Undone: second; first."
     assert caught.value.result == {"vf": 3}
+
+
+def test_an_undo_that_finds_nothing_to_put_back_is_not_told() -> None:
+    plan = Plan()
+    plan.add("first", refuse, lambda: NOTHING)
+    with pytest.raises(SriovError, match=r"^The driver refuses\.$"):
+        plan.apply()
 
 
 def test_an_undo_that_fails_is_named_and_the_others_still_run() -> None:
