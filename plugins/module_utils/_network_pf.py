@@ -76,21 +76,20 @@ def pool_of_pf(options: dict[str, Any], pfs: list[dict[str, Any]], sysfs: Sysfs)
         )
     if _is_down(pf["name"], sysfs):
         raise NotYet(_down(pf), {"pf": pf["name"]} if options["vfs"] is None else {"addresses" if mode == "hostdev" else "interfaces": members})
+    skipped = []
+    if nameless:
+        skipped.append(f"{_name(nameless)} of PF {said} has no network interface, so it is no member: bind its network driver, or use mode hostdev.")
     warnings = []
     if away:
+        # libvirt would refuse to start: the list takes the PF's place.
         warnings.append(f"{_name(away)} of PF {said} is in another network namespace, so the pool lists the other VFs: give it back to make it a member.")
-    if options["vfs"] is not None:
-        if nameless:
-            warnings.append(f"{_name(nameless)} of PF {said} has no network interface, so it is no member: bind its network driver, or use mode hostdev.")
-    elif away:
-        pass  # libvirt would refuse to start: the list takes the PF's place
-    elif [vf["index"] for vf in chosen] != list(range(len(chosen))):
+    elif options["vfs"] is None and [vf["index"] for vf in chosen] != list(range(len(chosen))):
         warnings.append(f"libvirt would stop at the first gap in the VFs of PF {said}, which has {_name(chosen)}: the pool lists them.")
-    elif _is_virtio(pf, sysfs):
+    elif options["vfs"] is None and _is_virtio(pf, sysfs):
         warnings.append(f"libvirt cannot find the VFs of the virtio PF {said}: the pool lists them.")
-    else:
-        return {"pf": pf["name"]}, unsettled
-    return {"addresses" if mode == "hostdev" else "interfaces": members}, warnings + unsettled
+    elif options["vfs"] is None:
+        return {"pf": pf["name"]}, skipped + unsettled
+    return {"addresses" if mode == "hostdev" else "interfaces": members}, warnings + skipped + unsettled
 
 
 def check_list(pool: dict[str, Any], pfs: list[dict[str, Any]], sysfs: Sysfs) -> None:
@@ -103,23 +102,31 @@ def check_list(pool: dict[str, Any], pfs: list[dict[str, Any]], sysfs: Sysfs) ->
     wanted = set(pool["interfaces"] + pool["addresses"])
     for pf in pfs:
         if any(vf[key] in wanted for vf in pf["vfs"] for key in ("name", "pci_address")):
-            if pool["addresses"] and _is_virtio(pf, sysfs):
-                _refuse_virtio(describe_pf(pf))
+            if pool["addresses"]:
+                _check_interface(pf, "hostdev", sysfs)
             if pf["name"] and _is_down(pf["name"], sysfs):
                 raise NotYet(_down(pf), listed)
 
 
 def _check_pf(pf: dict[str, Any], mode: str, vfs: str | None, sysfs: Sysfs) -> None:
+    _check_interface(pf, mode, sysfs)
+    if not pf["vfs"]:
+        message = f"The PF {describe_pf(pf)} has no VFs: make some with vfpool.sriov.sriov_pf, num_vfs (it can have {pf['total_vfs']})."
+        raise NotYet(message, {"pf": pf["name"]} if vfs is None else None)
+
+
+def _check_interface(pf: dict[str, Any], mode: str, sysfs: Sysfs) -> None:
     said = describe_pf(pf)
     if pf["name"] is None and interfaces_of(pf["pci_address"], sysfs):
         raise SriovError(f"udev has not finished with the interface of PF {said}, and may rename it: run this again in a moment.")
+    if pf["name"] is None and mode == "hostdev":
+        why = "through which libvirt sets up a VF in mode hostdev, so no guest would start: bind its network driver"
+        raise SriovError(f"The PF {said} has no network interface, {why}, or give its VFs to guests as PCI devices of their own, without a network.")
     if pf["name"] is None:
-        raise SriovError(f"The PF {said} has no network interface, and libvirt finds a PF by its interface alone: list its VFs with addresses or interfaces.")
-    if not pf["vfs"]:
-        message = f"The PF {said} has no VFs: make some with vfpool.sriov.sriov_pf, num_vfs (it can have {pf['total_vfs']})."
-        raise NotYet(message, {"pf": pf["name"]} if vfs is None else None)
+        raise SriovError(f"The PF {said} has no network interface, and libvirt finds a PF by its interface alone: list its VFs with interfaces.")
     if mode == "hostdev" and _is_virtio(pf, sysfs):
-        _refuse_virtio(said)
+        why = "whose interface libvirt cannot find from a VF, so no guest would start in mode hostdev"
+        raise SriovError(f"The PF {said} is a virtio card, {why}: use mode passthrough.")
 
 
 def _chosen(pf: dict[str, Any], vfs: str | None) -> list[dict[str, Any]]:
@@ -140,12 +147,6 @@ def _unsettled(pf: dict[str, Any], chosen: list[dict[str, Any]], vfs: str | None
         counts = f"{pf['num_vfs']} VFs by its count and {len(chosen)} to be found"
         return [f"The PF {describe_pf(pf)} has {counts}: if they are just being made, run this again when all are there."]
     return []
-
-
-def _refuse_virtio(said: str) -> None:
-    raise SriovError(
-        f"The PF {said} is a virtio card, whose interface libvirt cannot find from a VF, so no guest would start in mode hostdev: use mode passthrough."
-    )
 
 
 def _down(pf: dict[str, Any]) -> str:

@@ -213,6 +213,25 @@ def test_a_document_that_names_a_pf_which_libvirt_cannot_expand_is_refused(host:
     assert host.virsh("net-list --all --name") == ""
 
 
+def test_a_pf_without_an_interface_is_told_what_it_lacks_in_each_mode(host: Host, card):
+    host.tree.pf(None, "0000:09:00.0", vfs=2)
+    for pool in ({"pf": "0000:09:00.0"}, {"addresses": ["0000:09:10.0"]}):
+        refusal = host.refusal("passthrough_network", name="n", mode="hostdev", **pool)
+        assert refusal.startswith("The PF 0000:09:00.0 has no network interface, through which libvirt sets up a VF in mode hostdev")
+        assert "bind its network driver" in refusal
+    assert host.refusal("passthrough_network", name="n", pf="0000:09:00.0").endswith("list its VFs with interfaces.")
+
+
+@pytest.mark.parametrize("vfs", [None, "0-3"])
+def test_a_vf_without_an_interface_that_is_no_member_is_told_once(host: Host, card, vfs):
+    card.vf(2).nameless().bound_to("vfio-pci")
+    result = host.module("passthrough_network", name="n", pf="enp1s0", vfs=vfs)
+    assert members(host, "n") == ["enp1s0v0", "enp1s0v1", "enp1s0v3"]
+    assert result["warnings"] == [
+        "VF 2 of PF enp1s0 (0000:01:00.0) has no network interface, so it is no member: bind its network driver, or use mode hostdev."]
+    assert "warnings" not in host.module("passthrough_network", name="h", pf="enp1s0", mode="hostdev", overlap="warn", state="rendered")
+
+
 def test_info_expects_what_libvirt_makes_of_a_pf_whose_vfs_have_a_gap(host: Host, card):
     card.remove_vf(1)
     host.define(SMALLEST)
