@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import require
@@ -32,9 +32,16 @@ def libvirt() -> Any:
     return module
 
 
+def _split(uri: str) -> SplitResult:
+    with contextlib.suppress(ValueError):
+        if urlsplit(uri).scheme:
+            return urlsplit(uri)
+    raise SriovError(f"uri {uri!r} is no URI of libvirt: write one such as qemu:///system or qemu+ssh://host/system.")
+
+
 def is_local(uri: str) -> bool:
     """Whether the daemon at ``uri`` serves this host, so that this host's sysfs tells of its devices."""
-    return not urlsplit(uri).hostname
+    return not _split(uri).hostname
 
 
 def daemon_key(uri: str) -> str:

@@ -17,7 +17,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import E
 
 __all__ = ["canonical", "same_network"]
 
-_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+", re.ASCII)
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]{1,99}")
 _UUID = re.compile(r"[0-9a-f]{32}")
 # Attributes whose absence means this value; libvirt prints some of them and drops others.
 _DEFAULTS = {("network", "ipv6"): "no", ("portgroup", "default"): "no", ("vlan", "trunk"): "no"}

@@ -90,8 +90,8 @@ def _check_pool(pool: dict[str, Any], forward: Element, where: str, bridge: bool
 
 def _check_members(pool: dict[str, Any], where: str) -> None:
     for member in [*pool["interfaces"], *([pool["pf"]] if pool["pf"] else [])]:
-        if not is_interface_name(member):
-            raise SriovError(f"{member!r} in the pool of {where} is no interface name: write one of at most 15 characters without a slash, colon or space.")
+        if not is_interface_name(member or ""):
+            raise SriovError(f"{member or ''!r} in the pool of {where} is no interface name: write one of at most 15 characters without a slash, colon or space.")
     twice = _twice(pool["interfaces"] or pool["addresses"])
     if twice:
         raise SriovError(f"{twice} is in the pool of {where} twice: list each member once.")
@@ -130,7 +130,7 @@ def _check_vlan(vlan: Any, mode: str, where: str) -> None:
     tags = vlan.findall("tag")
     if len(tags) != 1 or vlan.get("trunk") == "yes" or any(tag.get("nativeMode") for tag in tags):
         raise SriovError(f"The {where} has a VLAN trunk, with which no guest starts on an SR-IOV device: give one VLAN, or a port group for each.")
-    if not (tags[0].get("id", "").isdigit() and 0 <= int(tags[0].get("id")) <= 4094):
+    if not (re.fullmatch("0*[0-9]{1,4}", tags[0].get("id", "")) and int(tags[0].get("id")[-4:]) <= 4094):
         raise SriovError(f"The VLAN {tags[0].get('id')} of {where} does not exist: write a number from 0 to 4094.")
 
 

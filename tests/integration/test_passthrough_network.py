@@ -244,6 +244,19 @@ def test_a_daemon_that_does_not_run_is_told_with_the_remedy(host: Host, card):
     assert host.refusal("passthrough_network", name="n", pf="enp1s0").startswith("libvirt is not running at qemu:///system: install and start it")
 
 
+@pytest.mark.parametrize("uri", ["qemu+ssh://[::1", "", "qemu"])
+def test_what_is_no_uri_is_refused_by_every_module_in_one_sentence(host: Host, card, uri):
+    warm = Warm(host)
+    owner = {"owner_name": "fw", "owner_uuid": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
+    for module, options in (
+        ("passthrough_network", {"name": "n", "pf": "enp1s0"}), ("passthrough_network", {"name": "n", "state": "absent"}),
+        ("passthrough_network", {"name": "n", "pf": "enp1s0", "state": "rendered"}),
+        ("passthrough_network_info", {}), ("passthrough_port", {"network": "n", **owner}),
+    ):
+        result = warm.attempt(module, **options, uri=uri)
+        assert result["msg"] == f"uri {uri!r} is no URI of libvirt: write one such as qemu:///system or qemu+ssh://host/system."
+
+
 def test_a_misspelt_element_is_refused_by_the_schema_and_nothing_is_written(host: Host, card):
     document = "<network><forward mode='passthrough'><pf dev='enp1s0'/></forward><valn><tag id='5'/></valn></network>"
     refusal = host.refusal("passthrough_network", name="n", xml=document)

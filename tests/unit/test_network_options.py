@@ -123,6 +123,9 @@ REFUSED = {
         ("<forward mode='passthrough'><pf dev='p'/></forward><ip address='10.0.0.1'/>", "has <ip>"),
         *((f"<forward mode='passthrough'><pf dev='p'/></forward><dns><{record}/></dns>", f"has <dns/{record}>") for record in ("host", "txt", "srv")),
         ("<forward mode='passthrough'><pf dev='p'/></forward><portgroup name='g'><bandwidth/></portgroup>", "has <bandwidth>"),
+        ("<forward mode='passthrough'><interface/></forward>", "'' in the pool of network n is no interface name"),
+        *((f"<forward mode='passthrough'><pf dev='p'/></forward><vlan><tag id='{tag}'/></vlan>", f"The VLAN {tag} of network n does not exist")
+          for tag in ("²", "٣", "0x5", "4095", "9" * 5000)),
         ("<forward mode='bridge'><pf dev='p'/></forward><bridge name='b'/>", "names a bridge"),
         ("<forward mode='hostdev'><address type='pci' bus='zz'/></forward>", "The bus 'zz' of a PCI address is no number"),
         ("<forward mode='hostdev'><pf dev='p'/><driver name='kvm'/></forward>", "Linux no longer has"),
