@@ -80,7 +80,8 @@ def _value(name: str, value: str) -> str:
 def _text(tag: str, text: str | None) -> str | None:
     if tag == "uuid":
         return _uuid(text or "")
-    return text if text and text.strip() else None
+    # As every parser of XML reads line ends.
+    return re.sub("\r\n?", "\n", text) if text and text.strip() else None
 
 
 def _uuid(text: str) -> str:

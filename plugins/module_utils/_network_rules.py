@@ -58,12 +58,12 @@ def check_document(root: Element) -> None:
 
 
 def _check_names(root: Element, name: str) -> None:
-    if not name.strip() or "/" in name or "\n" in name:
+    if not name.strip() or re.search("[/\r\n]", name):
         raise SriovError(f"{name!r} is no name for a network: write one that is not empty and has no slash.")
     uuid = root.findtext("uuid")
     if uuid is not None and not _UUID.fullmatch(uuid):
         raise SriovError(f"The UUID {uuid!r} of network {name} is malformed: write it as 8-4-4-4-12 hexadecimal digits.")
-    if "\n" in (root.findtext("title") or ""):
+    if re.search("[\r\n]", root.findtext("title") or ""):
         raise SriovError(f"The title of network {name} has more than one line: put the rest into the description.")
 
 
@@ -91,7 +91,7 @@ def _check_pool(pool: dict[str, Any], forward: Element, where: str, bridge: bool
 def _check_members(pool: dict[str, Any], where: str) -> None:
     for member in [*pool["interfaces"], *([pool["pf"]] if pool["pf"] else [])]:
         if not is_interface_name(member or ""):
-            raise SriovError(f"{member or ''!r} in the pool of {where} is no interface name: write one of at most 15 characters without a slash, colon or space.")
+            raise SriovError(f"{member or ''!r} in the pool of {where} is no interface name: write at most 15 characters without a slash, colon or space.")
     twice = _twice(pool["interfaces"] or pool["addresses"])
     if twice:
         raise SriovError(f"{twice} is in the pool of {where} twice: list each member once.")
@@ -155,7 +155,7 @@ def _check_parameters(virtualport: Element | None, where: str) -> None:
             good: object = _NUMBER.fullmatch(value) and int(value, 16 if value[:2] in ("0x", "0X") else 10) <= _LARGEST[name]
             form = f"0 to {_LARGEST[name]}"
         elif name == "profileid":
-            good, form = 0 < len(value.encode()) < 40 and len(value.splitlines()) == 1, "one line of 1 to 39 bytes"
+            good, form = 0 < len(value.encode()) < 40 and not re.search("[\t\r\n]", value), "one line of 1 to 39 bytes without a tab"
         else:
             good, form = _UUID.fullmatch(value), "8-4-4-4-12 hexadecimal digits"
         if not good:

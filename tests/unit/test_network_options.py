@@ -69,6 +69,8 @@ REFUSED = {
         ({"name": " ", "pf": "p"}, "is no name for a network"),
         ({**PF, "uuid": "12"}, "UUID '12' of network n is malformed"),
         ({**PF, "uuid": " 0b2d64da-3d0e-431e-afdd-804415d6ebbb"}, "is malformed"),
+        ({"name": "a\rb", "pf": "p"}, "is no name for a network"),
+        ({**PF, "title": "a\rb"}, "title of network n has more than one line"),
         ({**PF, "title": "a\nb"}, "title of network n has more than one line"),
     ],
     "pool": [
@@ -94,7 +96,7 @@ REFUSED = {
         *((virtualport("802.1Qbg", managerid=number), f"The managerid of network n is '{number}': write 0 to 255.") for number in (-1, 256, 2**70)),
         (virtualport("802.1Qbg", typeid=2**24), "write 0 to 16777215"),
         (virtualport("802.1Qbg", instanceid="zz"), "write 8-4-4-4-12 hexadecimal digits"),
-        *((virtualport("802.1Qbh", profileid=text), "write one line of 1 to 39 bytes") for text in ("", "x" * 40, "é" * 20, "a\nb")),
+        *((virtualport("802.1Qbh", profileid=text), "write one line of 1 to 39 bytes") for text in ("", "x" * 40, "é" * 20, "a\nb", "a\tb")),
         (virtualport("802.1Qbh", managerid=1), "has the parameter managerid, which a virtualport of type 802.1Qbh has not: it has profileid."),
         ({**PF, "portgroups": [{"name": "g", "virtualport": {"type": "802.1Qbg", "profileid": "x"}}]}, "group g of network n has the parameter profileid"),
         *(({**PF, "portgroups": [{"name": name}]}, f"{name!r} is no name for a port group of network n") for name in ("", " ", "a b", "é", "a\nb")),

@@ -179,6 +179,7 @@ ALIKE = [
     ("<title/><description></description><metadata/><port/>", ""),
     ("<metadata><a xmlns='u:r'><b/></a></metadata>", "<metadata>\n  <a xmlns='u:r'>\n    <b/>\n  </a>\n</metadata>"),
     ("<metadata><!-- gone --><a xmlns='relative'><!-- kept --></a><?gone?></metadata>", "<metadata><a xmlns='relative'><!-- kept --></a></metadata>"),
+    ("<description>a&#13;&#10;b&#13;c</description>", "<description>a\nb\nc</description>"),
     ("<name>n<!-- gone -->m</name><description>a<?gone?>b</description>", "<name>nm</name><description>ab</description>"),
     ("<uuid>0b2d64da-3d0e-431e-<!-- gone -->afdd-804415d6ebbb</uuid>", "<uuid>0b2d64da-3d0e-431e-afdd-804415d6ebbb</uuid>"),
     ("<vlan><tag id='1'/></vlan><portgroup name='a'/>", "<portgroup name='a'/><vlan><tag id='1'/></vlan>"),
