@@ -45,14 +45,17 @@ class NetworkPlanner:
         self.force = options["on_in_use"] == "force"
         self.plan = Plan()
         self.warnings: list[str] = []
+        # The definition, as far as it is planned to change.
+        self.before = self.after = network_text(parse_network(current["xml_inactive"])) if current else ""
         self.renews = False  # whether the plan defines, starts or rebuilds the network
         self.started: Callable[[str], None] | None = None  # looks at the live XML of the network that was started, and raises SriovError if it may not run
 
-    def absent(self, pfs: list[dict[str, Any]] | None) -> Plan:
+    def absent(self, pfs: list[dict[str, Any]] | None) -> None:
         """Leave no network of that name."""
         if self.current is None:
-            return self.plan
+            return
         self._check_uuid(self.options["uuid"])
+        self.after = ""
         if self.active:
             self._stop()
         else:
@@ -65,9 +68,8 @@ class NetworkPlanner:
             before = self.current["xml_inactive"]
             doing = f"remove the definition of the network {self.name}"
             self.plan.add(doing, lambda: self._call("undefine", doing), lambda: self._define(before))
-        return self.plan
 
-    def present(self, wanted: Element, pfs: list[dict[str, Any]] | None) -> Plan:
+    def present(self, wanted: Element, pfs: list[dict[str, Any]] | None) -> None:
         """Make ``wanted`` the definition, and the live network what that gives with ``pfs`` (None where they are not known)."""
         self._check_version(wanted)
         self._check_uuid(wanted.findtext("uuid"))
@@ -86,7 +88,6 @@ class NetworkPlanner:
             self._start(forgotten)
         elif self.active:
             self._stop()
-        return self.plan
 
     def _enterable(self, take: Take) -> list[dict[str, Any]]:
         """The forgotten leases as the pool takes them. A guest keeps a VF that is in no pool of this network."""
@@ -116,7 +117,7 @@ class NetworkPlanner:
 
     def _change_definition(self, wanted: Element) -> None:
         self.renews = True
-        xml = network_text(wanted)
+        self.after = xml = network_text(wanted)
         previous = self.current["xml_inactive"] if self.current is not None and self.current["persistent"] else None
 
         def define() -> None:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run
-    from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 
 __all__ = ["bring_to_state", "describe_networks"]
 
@@ -89,7 +88,8 @@ class _Run:
         before = found
         if recovery.plan.changed and found is not None:
             before = as_recovered(found, recovery.restored, pfs) if self.check else self._read()
-        plan, after_xml = self._plan(before, recovery.forgotten, pool, pfs)
+        planner = self._plan(before, recovery.forgotten, pool, pfs)
+        plan = planner.plan
         if not self.check:
             plan.apply()
             close_record(self.connected, self.name, self.journal)
@@ -97,18 +97,19 @@ class _Run:
         return {
             "changed": recovery.plan.changed or plan.changed,
             "actions": recovery.plan.actions + plan.actions,
-            "diff": {"before": network_text(parse_network(before["xml_inactive"])) if before else "", "after": after_xml},
+            "diff": {"before": planner.before, "after": planner.after},
             "network": report(after, pfs) if after else None,
         }
 
     def _plan(
         self, before: dict[str, Any] | None, forgotten: list[dict[str, Any]], pool: dict[str, Any], pfs: list[dict[str, Any]] | None
-    ) -> tuple[Plan, str]:
+    ) -> NetworkPlanner:
         planner = NetworkPlanner(self.connected, before, self.options, self.journal, forgotten)
         if self.options["state"] == "absent":
-            return planner.absent(pfs), ""
+            planner.absent(pfs)
+            return planner
         wanted = definition(self.options, pool, before["xml_inactive"] if before else None)
-        plan = planner.present(wanted, pfs)
+        planner.present(wanted, pfs)
         leases = [*(before["leases"] if before else []), *forgotten]
         live = None
         if expected_members(pool_of(wanted), pfs) is None:  # only while the network runs is it known what a PF of another host has
@@ -117,7 +118,7 @@ class _Run:
         self._check_overlap(wanted, leases, pfs, planner.renews, live)
         for warning in planner.warnings:
             self.warn(warning)
-        return plan, network_text(wanted)
+        return planner
 
     def _check_overlap(
         self, wanted: Element, leases: list[dict[str, Any]], pfs: list[dict[str, Any]] | None, renews: bool, live: Element | None = None

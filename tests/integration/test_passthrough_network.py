@@ -93,6 +93,17 @@ def test_a_changed_definition_is_applied_to_the_live_network_too(host: Host, car
     assert host.xml("n").find("vlan") is None
 
 
+def test_a_definition_that_stays_shows_no_difference_however_it_is_written(host: Host, card):
+    document = "<network><!-- ours --><portgroup name='b'/><forward mode='passthrough'><pf dev='enp1s0'/></forward></network>"
+    first = host.module("passthrough_network", name="n", xml=document)["diff"]
+    assert "portgroup" in first["after"]
+    for autostart in (True, False):
+        diff = host.module("passthrough_network", name="n", xml=document, autostart=autostart)["diff"]
+        assert diff["before"] == diff["after"] != ""
+    gone = host.module("passthrough_network", name="n", state="absent")["diff"]
+    assert (gone["before"], gone["after"]) == (diff["before"], "")
+
+
 def test_metadata_survives_a_change_byte_for_byte(host: Host, card):
     host.define(f"<network><name>n</name>{METADATA}<forward mode='passthrough'><pf dev='enp1s0'/></forward></network>")
     before = host.virsh("net-dumpxml n --inactive")
@@ -254,7 +265,7 @@ def test_what_is_no_uri_is_refused_by_every_module_in_one_sentence(host: Host, c
         ("passthrough_network_info", {}), ("passthrough_port", {"network": "n", **owner}),
     ):
         result = warm.attempt(module, **options, uri=uri)
-        assert result["msg"] == f"uri {uri!r} is no URI of libvirt: write one such as qemu:///system or qemu+ssh://host/system."
+        assert result and result["msg"] == f"uri {uri!r} is no URI of libvirt: write one such as qemu:///system or qemu+ssh://host/system."
 
 
 def test_a_misspelt_element_is_refused_by_the_schema_and_nothing_is_written(host: Host, card):
