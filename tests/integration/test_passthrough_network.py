@@ -255,6 +255,18 @@ def test_a_daemon_that_does_not_run_is_told_with_the_remedy(host: Host, card):
     assert host.refusal("passthrough_network", name="n", pf="enp1s0").startswith("libvirt is not running at qemu:///system: install and start it")
 
 
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("metadata", ["<a/>", "<o:a xmlns:o='urn:o'/><o:b xmlns:o='urn:o'/>"])
+def test_what_libvirt_would_lose_of_a_definition_is_refused_and_the_former_one_stays(host: Host, card, there, metadata):
+    if there:
+        host.module("passthrough_network", name="n", pf="enp1s0", vlan=5)
+    before = host.virsh("net-list --all --uuid"), host.virsh("net-dumpxml n --inactive") if there else ""
+    refusal = host.refusal("passthrough_network", name="n", xml=SMALLEST.replace("<forward", f"<metadata>{metadata}</metadata><forward"))
+    assert "libvirt stored the network n otherwise than it was given, so that part of it would be lost" in refusal
+    assert f"Undone: {'change the definition of' if there else 'define'} the network n." in refusal
+    assert (host.virsh("net-list --all --uuid"), host.virsh("net-dumpxml n --inactive") if there else "") == before
+
+
 @pytest.mark.parametrize("uri", ["qemu+ssh://[::1", "", "qemu"])
 def test_what_is_no_uri_is_refused_by_every_module_in_one_sentence(host: Host, card, uri):
     warm = Warm(host)
