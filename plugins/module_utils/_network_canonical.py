@@ -52,7 +52,7 @@ def _element(element: Element, pool: bool) -> tuple[Any, ...]:
 
 
 # Elements that say nothing when they are empty, in canonical form.
-_EMPTY = tuple((tag, (), None, ()) for tag in ("title", "description", "metadata", "parameters", "port", "bridge", "bandwidth", "dns"))
+_EMPTY = tuple((tag, (), None, ()) for tag in ("title", "description", "metadata", "parameters", "port", "bridge", "bandwidth", "dns", "driver"))
 
 
 def _attributes(element: Element) -> list[tuple[str, str]]:

@@ -214,7 +214,7 @@ def _set_attribute(element: Element, name: str, value: str | None) -> None:
 
 
 def _set_text(root: Element, tag: str, text: str | None) -> None:
-    if text:
+    if text and text.strip():
         _child(root, tag).text = text
     else:
         _replace(root, tag)

@@ -41,6 +41,10 @@ def test_the_smallest_network_is_its_name_its_mode_and_its_pf():
     assert rendered() == "<network>\n  <name>n</name>\n  <forward mode='passthrough'>\n    <pf dev='enp1s0'/>\n  </forward>\n</network>\n"
 
 
+def test_a_blank_title_is_none():
+    assert rendered(title=" ", description="\n") == rendered()
+
+
 def test_every_option_has_its_place_in_the_order_of_libvirt():
     text = rendered(
         mode="hostdev",
@@ -177,6 +181,7 @@ ALIKE = [
     ("<virtualport type='802.1Qbg'><parameters typeid='0x10'/></virtualport>", "<virtualport type='802.1Qbg'><parameters typeid='16'/></virtualport>"),
     ("<uuid>0B2D64DA3D0E431EAFDD804415D6EBBB</uuid>", "<uuid>0b2d64da-3d0e-431e-afdd-804415d6ebbb</uuid>"),
     ("<title/><description></description><metadata/><port/>", ""),
+    ("<forward mode='hostdev'><driver/></forward>", "<forward mode='hostdev'/>"),
     ("<metadata><a xmlns='u:r'><b/></a></metadata>", "<metadata>\n  <a xmlns='u:r'>\n    <b/>\n  </a>\n</metadata>"),
     ("<metadata><!-- gone --><a xmlns='relative'><!-- kept --></a><?gone?></metadata>", "<metadata><a xmlns='relative'><!-- kept --></a></metadata>"),
     ("<description>a&#13;&#10;b&#13;c</description>", "<description>a\nb\nc</description>"),
