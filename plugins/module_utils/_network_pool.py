@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import member_of, under
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import canonical
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, parse_network, pool_of
@@ -15,7 +16,8 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import E
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["POOL_MODES", "VLAN_MODES", "compare", "describe_pool", "expected_members", "fit", "is_exclusive", "miscounted", "places", "why_stale"]
+__all__ = ["POOL_MODES", "VLAN_MODES", "compare", "describe_pool", "expected_members", "fit", "is_exclusive", "miscounted", "places", "profile_of",
+           "why_stale"]  # fmt: skip
 
 POOL_MODES = ("passthrough", "hostdev", "private", "vepa", "bridge")
 VLAN_MODES = ("passthrough", "hostdev")
@@ -36,6 +38,20 @@ def places(network: Element, portgroup: str | None) -> list[Element]:
     """Where a port in ``portgroup`` has its settings from, the foremost first. One that names no group is in the default one."""
     groups = [group for group in network.iterfind("portgroup") if (group.get("name") == portgroup if portgroup else group.get("default") == "yes")]
     return [*groups[:1], network]
+
+
+def profile_of(sources: list[Element]) -> dict[str, str]:
+    """The ``type`` and the parameters of the port profile that ``places`` give, put together as libvirt does.
+
+    Raises SriovError where they contradict each other: libvirt defines that, and starts no guest.
+    """
+    profile: dict[str, str] = {}
+    for found in [found for place in sources for found in place.iterfind("virtualport")]:
+        for name, value in [("type", found.get("type")), *(item for element in found.iterfind("parameters") for item in element.attrib.items())]:
+            if profile.setdefault(name, value) != value:
+                said = f"The port group {sources[0].get('name')} has a virtualport with {name} {profile[name]}, its network one with {value}"
+                raise SriovError(f"{said}, so no guest of the group would start: make them the same, or leave out one.")
+    return profile
 
 
 def expected_members(pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> list[str] | None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, VLAN_MODES
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, VLAN_MODES, profile_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import is_interface_name
 
@@ -117,6 +117,7 @@ def _check_ports(root: Element, mode: str, where: str) -> None:
             _check_vlan(place.find("vlan"), mode, said)
             _check_virtualport(place, mode, said)
             _check_profile_with_vlan(place, root, mode, said)
+            profile_of([place, root])
     port = root.find("port")
     if port is not None and port.get("isolated") == "yes" and not bridge:
         raise SriovError(f"The {where} isolates its ports, which works on a Linux bridge alone, so no guest would start in mode {mode}: remove port_isolated.")

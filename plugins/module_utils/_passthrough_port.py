@@ -25,7 +25,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, 
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._mac import normal_mac
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import host_pfs
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, expected_members, is_exclusive, miscounted, places
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, expected_members, is_exclusive, miscounted, places, profile_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, new_element, parse_network, parse_xml, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, unleased
@@ -288,25 +288,22 @@ def _fill_in(port: Element, live: Element) -> None:
     As networkAllocatePort of libvirt's src/network/bridge_driver.c; libvirt takes a port that is reclaimed as it stands.
     """
     sources = places(live, port.findtext("group"))
-    found = {tag: [element for place in sources for element in place.iterfind(tag)] for tag in ("vlan", "port", "virtualport")}
     for tag in ("vlan", "port"):
         if port.find(tag) is None:
-            port.extend(map(copy.deepcopy, found[tag][:1]))
+            port.extend([copy.deepcopy(element) for place in sources for element in place.iterfind(tag)][:1])
     trusted = [place.get("trustGuestRxFilters") for place in sources if place.get("trustGuestRxFilters")]
     if trusted:
         port.append(new_element("rxfilters", trustGuest=trusted[0]))
-    if found["virtualport"]:
-        kind = found["virtualport"][0].get("type")
-        parameters: dict[str, str] = {}
-        for profile in reversed(found["virtualport"]):
-            parameters.update(item for element in profile.iterfind("parameters") for item in element.attrib.items())
+    profile = profile_of(sources)
+    if profile:
+        kind = profile.pop("type")
         if kind == "802.1Qbg":
-            parameters.setdefault("instanceid", str(uuid.uuid4()))
-        port.append(new_element("virtualport", new_element("parameters", **parameters), type=kind))
+            profile.setdefault("instanceid", str(uuid.uuid4()))
+        port.append(new_element("virtualport", new_element("parameters", **profile), type=kind))
     forward, plug = live.find("forward"), port.find("plug")
     if plug.get("type") == "hostdev-pci":
         plug.set("managed", forward.get("managed", "no"))
-        plug.extend(map(copy.deepcopy, forward.findall("driver")))
+        plug.extend(copy.deepcopy(forward.findall("driver")))
 
 
 def _plug_type(mode: str) -> str:

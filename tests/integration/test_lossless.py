@@ -69,7 +69,7 @@ def profiles(draw: st.DrawFn, mode: str) -> Element:
 def settings_of_ports(draw: st.DrawFn, mode: str, of_network: list[Element] | None = None) -> list[Element]:
     """What a network, or a port group of one with such settings, gives to a port. libvirt refuses some of both together."""
     above = {element.tag for element in of_network or ()}
-    found = [] if "vlan" in above else [profile for profile in [draw(maybe(profiles(mode)))] if profile is not None]
+    found = [] if above else [profile for profile in [draw(maybe(profiles(mode)))] if profile is not None]
     profile = bool(found) or (mode == "hostdev" and "virtualport" in above)
     both = mode == "passthrough" and of_network is None
     if mode in ("passthrough", "hostdev") and (both or not profile) and draw(st.booleans()):

@@ -60,3 +60,16 @@ def test_a_confirmed_member_keeps_a_vlan_of_its_own(host: Host):
     host.define(network(rest=VLAN))
     confirmed = Warm(host).module("passthrough_port", **PORT, vlan=5, plug={"interface": "enp1s0v1"})["port"]
     assert re.findall("<tag id='.'/>", confirmed["xml"]) == ["<tag id='5'/>"]
+
+
+@pytest.mark.parametrize("of_group", [QBH, "<virtualport type='802.1Qbg'><parameters managerid='12'/></virtualport>"])
+def test_a_profile_that_contradicts_itself_starts_no_guest_and_makes_no_lease(host: Host, of_group: str):
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
+    document = network(rest=f"{QBG}<portgroup name='g'>{of_group}</portgroup>")
+    host.define(document)
+    port = f"<networkport><uuid>{PORT['uuid']}</uuid><owner><name>web1</name><uuid>{OWNER['owner_uuid']}</uuid></owner><group>g</group>"
+    assert "attempt to merge virtualports" in host.virsh_error("net-port-create pool /dev/stdin", stdin=f"{port}<mac address='{PORT['mac']}'/></networkport>")
+    for module, options in (("passthrough_port", {**PORT, "portgroup": "g"}), ("passthrough_network", {"name": "pool", "xml": document})):
+        refusal = Warm(host).attempt(module, **options)
+        assert refusal and "The port group g has a virtualport with " in refusal["msg"]
+    assert host.ports("pool") == []

@@ -106,6 +106,14 @@ REFUSED = {
         ({**PF, "virtualport": {"type": "802.1Qbh"}, "mode": "hostdev", "portgroups": [{"name": "g", "vlan": 5}]}, "group g of network n has both a VLAN and"),
         ({**PF, "portgroups": [{"name": "g", "vlan": 5, "virtualport": {"type": "802.1Qbg"}}]}, "but for no port group"),
         ({**PF, "vlan": 5, "portgroups": [{"name": "g", "virtualport": {"type": "802.1Qbg"}}]}, "but for no port group"),
+        (
+            {**PF, "virtualport": {"type": "802.1Qbh"}, "portgroups": [{"name": "g", "virtualport": {"type": "802.1Qbg"}}]},
+            "group g has a virtualport with type 802.1Qbg, its network one with 802.1Qbh",
+        ),
+        (
+            {**PF, "virtualport": {"type": "802.1Qbg", "managerid": 1}, "portgroups": [{"name": "g", "virtualport": {"type": "802.1Qbg", "managerid": 2}}]},
+            "virtualport with managerid 2, its network one with 1, so no guest of the group would start",
+        ),
         ({**PF, "port_isolated": True}, "works on a Linux bridge alone"),
         ({**PF, "managed": True}, "mode hostdev alone"),
         ({**PF, "driver": "vfio"}, "mode hostdev alone"),
