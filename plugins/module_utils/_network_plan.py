@@ -13,7 +13,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import libvi
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import same_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, fit, is_exclusive, why_stale
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, network_text, parse_network, pool_of
-from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network
+from ansible_collections.vfpool.sriov.plugins.module_utils._networks import define_anew, find_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import NOTHING, Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import enter
 
@@ -187,7 +187,9 @@ class NetworkPlanner:
         self.renews = True
 
         def start() -> None:
-            self._call("create", f"start the network {self.name}")
+            with said_by_libvirt(f"start the network {self.name}"):
+                define_anew(self._network())
+                self._network().create()
             enter(self.connected, self.name, forgotten)
             if self.started is not None:
                 self.started(self._network().XMLDesc(0))

@@ -11,7 +11,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._leases import read_l
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import describe_pool
 
-__all__ = ["find_network", "read_network", "report"]
+__all__ = ["define_anew", "find_network", "read_network", "report"]
 
 
 def find_network(connected: Any, name: str) -> Any | None:
@@ -23,6 +23,14 @@ def find_network(connected: Any, name: str) -> Any | None:
             if error_code(error) == NO_NETWORK:
                 return None
             raise
+
+
+def define_anew(network: Any) -> None:
+    """Make the definition of ``network`` what its document says.
+
+    An interface that net-update --config adds beside a PF shows in no document, and takes the place of the PF when the network starts.
+    """
+    network.connect().networkDefineXML(network.XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE))
 
 
 def read_network(network: Any) -> dict[str, Any]:

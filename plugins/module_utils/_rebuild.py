@@ -19,6 +19,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._leases import check_
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_PORT, error_code, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import is_exclusive, miscounted
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import explicit_text, members_of, parse_network, pool_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._networks import define_anew
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,6 +60,7 @@ def rebuild(
             if {port.UUIDString() for port in network.listAllPorts(0)} == there:
                 break
             journal.remove()
+        define_anew(network)
         ran = running_owners(network.connect())
         with _undisturbed():
             journal.stopping()

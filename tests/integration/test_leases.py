@@ -318,6 +318,26 @@ def test_a_frozen_pool_becomes_implicit_again_without_touching_the_live_network(
     assert held(host) == ["enp1s0v0"]
 
 
+@pytest.mark.parametrize("running", [True, False])
+def test_an_interface_that_a_net_update_has_hidden_in_the_definition_does_not_become_the_pool(host: Host, card, running):
+    """It shows in no document, and takes the place of the PF when the network starts."""
+    warm = Warm(host)
+    warm.module("passthrough_network", name="n", pf="enp1s0")
+    host.port_create("n", "web1")
+    before = host.ports("n")
+    host.virsh("net-update n add forward-interface --config", "<interface dev='enp1s0v3'/>")
+    assert "enp1s0v3" not in host.virsh("net-dumpxml n --inactive")
+    if running:
+        card.resize(5)
+    else:
+        host.port_delete("n", before.pop())
+        host.virsh("net-destroy n")
+    assert len(warm.module("passthrough_network", name="n", pf="enp1s0")["actions"]) == 1
+    assert members(host) == [f"enp1s0v{index}" for index in range(5 if running else 4)]
+    assert host.ports("n") == before
+    assert not warm.module("passthrough_network", name="n", pf="enp1s0")["changed"]
+
+
 def test_a_run_waits_for_another_and_acts_on_what_it_finds_then(host: Host, card):
     host.module("passthrough_network", name="n", pf="enp1s0")
     host.port_create("n", "web1")
