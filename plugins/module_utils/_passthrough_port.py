@@ -45,6 +45,9 @@ _IDENTITY = ("owner_uuid", "owner_name", "mac")
 def bring_port_to_state(options: dict[str, Any], check: bool) -> dict[str, Any]:
     """The module's result. In check mode it is the same, but nothing is written, and a port that would be made is not known."""
     _check_uuids(options)
+    name = options["owner_name"]
+    if name is not None and not (name.strip() and name.isprintable()):
+        raise SriovError(f"owner_name {name!r} is no name: write one that is not empty and has no control character.")
     if options["mac"] is not None:
         options["mac"] = normal_mac(options["mac"], "the lease")
     uri = options["uri"]

@@ -114,6 +114,8 @@ def test_two_leases_of_one_owner_are_told_apart_by_their_mac(host: Host, network
         ({"network": "n", "uuid": "12"}, "uuid '12' is malformed"),
         ({"network": "n", "uuid": ROUTER["owner_uuid"]}, "needs owner_name and owner_uuid"),
         ({"network": "n", "owner_name": "firewall"}, "owner_uuid"),
+        ({**FIREWALL, "owner_name": " "}, "owner_name ' ' is no name"),
+        ({**FIREWALL, "owner_name": "a\x01"}, r"owner_name 'a\x01' is no name"),
         ({**FIREWALL, "portgroup": "g"}, "has no port group g: it has none"),
         ({**FIREWALL, "vlan": 4095}, "VLAN 4095 cannot be set"),
         ({**FIREWALL, "mac": "52:54:0:0:0:7"}, "is no MAC address: write six pairs"),
