@@ -28,7 +28,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import ho
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, expected_members, is_exclusive, miscounted, places, profile_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, new_element, parse_network, parse_xml, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network
-from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, unleased
+from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, find_overlaps, unleased
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import close_record, plan_recovery
@@ -145,7 +145,7 @@ class _Port:
         self._check_settings(live)
         self.members = expected_members(pool_of(live), self.pfs)
         self.exclusive = is_exclusive(live, self.options["portgroup"])
-        self.guests = self._guests(pool_of(live)) if self.exclusive else []
+        self.others = self._held_otherwise(pool_of(live)) if self.exclusive else []
         named = self._check_plug(live, plug) if plug else None
         if self.exclusive:
             self._check_count(network, "run vfpool.sriov.passthrough_network, which counts them anew")
@@ -200,14 +200,20 @@ class _Port:
                 raise SriovError(f"{said}: {remedy}, and run this again.")
             self.leases = now + self.restored  # a guest started or stopped between the two questions
 
-    def _guests(self, pool: dict[str, Any]) -> list[dict[str, Any]]:
-        """What running guests hold of the pool without a lease of it, be it from another network or from none, as if it were leases."""
-        found = unleased(self.connected, Devices(pool, self.pfs), self.leases)
-        return [{"owner_name": guest["name"], "owner_uuid": guest["uuid"], "plug": {"interface": member}} for member, guest in found]
+    def _held_otherwise(self, pool: dict[str, Any]) -> list[dict[str, Any]]:
+        """What is held of the pool without a lease of it, as if it were leases: what running guests have, and what other networks have leased."""
+        devices = Devices(pool, self.pfs)
+        found = {(guest["uuid"], member): guest["name"] for member, guest in unleased(self.connected, devices, self.leases)}
+        for name in find_overlaps(self.connected, self.name, devices):
+            other = find_network(self.connected, name)
+            with said_by_libvirt(f"tell the leases of the network {name}"):
+                for lease in read_leases(other) if other is not None and other.isActive() else ():
+                    found.update(((lease["owner_uuid"], member), lease["owner_name"]) for member in devices.shared([member_of(lease) or ""]))
+        return [{"owner_name": name, "owner_uuid": owner, "plug": {"interface": member}} for (owner, member), name in found.items()]
 
     def _free(self) -> str:
         """The first member that nobody holds. Raises SriovError when there is none, so that check mode foretells that too."""
-        held = [*self.leases, *self.guests]
+        held = [*self.leases, *self.others]
         taken = {member_of(one) for one in held}
         free = [member for member in self.members or [] if member not in taken]
         if not free:
@@ -230,7 +236,7 @@ class _Port:
         if wrong or member not in members_of(pool):
             said = f"mode {pool['mode']} with the members {', '.join(members_of(pool))}"
             raise SriovError(f"The network {self.name} has {said}, so {plug['mode'] or ''} {member} cannot be confirmed: name one of these.".replace("  ", " "))
-        others = [*self.leases, *(guest for guest in self.guests if guest["owner_uuid"] != self.options["owner_uuid"])]
+        others = [*self.leases, *(one for one in self.others if one["owner_uuid"] != self.options["owner_uuid"])]
         others = [one for one in others if member_of(one) == member]
         if others and self.exclusive:
             raise SriovError(f"{member} of the network {self.name} cannot be confirmed, because {holders(others)}: take another member.")

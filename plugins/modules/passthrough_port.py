@@ -10,7 +10,8 @@ short_description: Take, confirm and give back one member of an interface pool
 description:
   - Takes a lease of a libvirt network for something that libvirt does not start itself, such as a container, a DPDK process or another hypervisor.
   - The lease is in libvirt's own ledger, as one of its network ports, so no guest is ever given the same VF.
-  - A member that a running guest holds from another network, or from none, is not given. Members of modes in which guests share them are not looked at.
+  - A member that another network has leased too, or that a running guest has in any other way, is not given.
+    Members of modes in which guests share them are not looked at.
   - While libvirt has lost count of the leases, as after a SIGHUP or C(net-update --live), it hands out VFs that are held.
     Then no lease is made. A run of M(vfpool.sriov.passthrough_network) puts that right and keeps every lease.
   - Does nothing to the VF itself.
@@ -61,7 +62,7 @@ options:
     description:
       - Confirm that this member is held, as after a restart of a consumer whose lease is gone.
       - When left out, the first free member is taken, or the one that libvirt chooses in modes in which guests share members.
-      - Refused where a lease, or a running guest with another UUID than O(owner_uuid), holds the member.
+      - Refused where a lease of this network holds the member, or a running guest or another network's lease with another UUID than O(owner_uuid).
       - RV(port.plug) of an earlier run goes in as it came out.
     type: dict
     suboptions:

@@ -252,6 +252,21 @@ def test_what_a_guest_holds_without_a_lease_of_the_network_is_not_given(host: Ho
     assert web1["plug"][kind] == first
 
 
+def test_what_is_leased_from_another_network_is_not_given(host: Host, network):
+    """The count of one network knows nothing of another that hands out the same VFs."""
+    warm = Warm(host)
+    other = {"mode": "hostdev" if network == "passthrough" else "passthrough", "overlap": "warn"}
+    warm.module("passthrough_network", name="other", pf="enp1s0", **other)
+    theirs = warm.module("passthrough_port", **{**ROUTER, "network": "other"})["port"]
+    first, second = ("enp1s0v0", "enp1s0v1") if network == "passthrough" else ("0000:01:10.0", "0000:01:10.2")
+    assert warm.module("passthrough_port", **FIREWALL)["port"]["plug"].items() >= {("interface" if network == "passthrough" else "address", second)}
+    for late in ({}, {"plug": {"interface" if network == "passthrough" else "address": first}}):
+        refusal = warm.attempt("passthrough_port", network="n", owner_name="late", owner_uuid=WEB1, **late)
+        assert refusal and f"router holds {first}" in refusal["msg"]
+    host.virsh("net-destroy other")
+    assert theirs["plug"] and warm.module("passthrough_port", network="n", owner_name="late", owner_uuid=WEB1)["changed"]
+
+
 @pytest.mark.parametrize("answered", [False, True], ids=["before the call", "after the call"])
 def test_a_run_that_is_killed_at_any_call_has_leased_nothing_that_a_guest_holds(host: Host, network, answered):
     warm = Warm(host)
