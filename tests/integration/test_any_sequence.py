@@ -25,6 +25,8 @@ from ansible_collections.vfpool.sriov.tests.sysfs_tree import PF
 SEQUENCES = int(os.environ.get("VFPOOL_SEQUENCES", "100"))
 VFS = 5
 GUESTS = [f"web{index}" for index in range(4)]
+# What libvirt does not start, with its UUID.
+CONSUMERS = {"firewall": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a", "router": "d4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
 # What an operator may declare, one time this, one time that. What would take a VF from a guest is refused.
 DECLARED = st.fixed_dictionaries(
     {},
@@ -123,6 +125,23 @@ class Sequence(RuleBasedStateMachine):
             self.warm.release("n", lease["port"])
         else:
             self.running[guest] = lease
+
+    @rule(consumer=st.sampled_from(sorted(CONSUMERS)))
+    def take_or_give_back(self, consumer: str) -> None:
+        """Unlike a guest, it would not notice that another has its VF."""
+        state = "absent" if consumer in self.running else "present"
+        port = {"network": "n", "owner_name": consumer, "owner_uuid": CONSUMERS[consumer], "state": state}
+        result = self.warm.attempt("passthrough_port", **port)
+        assert result is not None
+        if result.get("failed"):
+            return
+        if state == "absent":
+            del self.running[consumer]
+            return
+        plug = result["port"]["plug"]
+        lease = {"port": result["port"]["uuid"], "member": plug.get("interface") or plug["address"]}
+        assert lease["member"] not in self.held(), f"{consumer} was given {lease['member']}, which another holds"
+        self.running[consumer] = lease
 
     @precondition(lambda self: len(self.present) > 1)
     @rule(index=st.integers(0, VFS - 1))
