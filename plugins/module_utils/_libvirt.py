@@ -19,7 +19,7 @@ __all__ = ["NO_DOMAIN", "NO_NETWORK", "NO_PORT", "NO_SUPPORT", "connection", "da
 
 # Of virterror.h; by number, because explaining must not need a binding that knows every name.
 _AUTHENTICATION = (29, 45, 79, 80, 88)
-_SOCKETS = "/run/libvirt/"  # of all daemons of the system
+_SOCKETS = "/run/libvirt"  # where those of all daemons of the system are
 NO_SUPPORT, NO_DOMAIN, NO_NETWORK, NO_PORT = 3, 42, 43, 107
 
 
@@ -45,15 +45,14 @@ def is_local(uri: str) -> bool:
 
 
 def daemon_key(uri: str) -> str:
-    """What one daemon is locked under: ``system`` or ``session`` on this host, whatever the driver, else its URI.
+    """What one daemon is locked under, whatever the driver, the transport and the user: ``system`` or ``session`` on this host, else ``host/system``.
 
     The daemons of one system have their sockets side by side, so a socket elsewhere is that of another daemon.
     """
-    if not is_local(uri):
-        return uri
-    level, given = urlsplit(uri).path.strip("/"), dict(parse_qsl(urlsplit(uri).query)).get("socket")
-    socket = os.path.realpath(given) if given else _SOCKETS
-    return level if socket.startswith(_SOCKETS) else f"{level} at {socket}"
+    parts = _split(uri)
+    daemon = (parts.netloc.rpartition("@")[2] + parts.path).strip("/")
+    socket = os.path.realpath(dict(parse_qsl(parts.query)).get("socket", f"{_SOCKETS}/libvirt-sock"))
+    return daemon if os.path.dirname(socket) == _SOCKETS else f"{daemon} at {socket}"
 
 
 def network_key(name: str, uri: str) -> str:

@@ -24,7 +24,7 @@ def runtime_folder(daemon: str = "system") -> str:
     What is the host's lies where all of its users look, so only root changes it. A ``daemon`` (as of ``daemon_key``) that is
     one user's own, or elsewhere, has them in that user's folder.
     """
-    if daemon.startswith("system") or os.geteuid() == 0:
+    if daemon.partition(" ")[0] == "system" or os.geteuid() == 0:
         return "/run/vfpool.sriov"
     return os.path.join(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}", "vfpool.sriov")
 

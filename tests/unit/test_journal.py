@@ -22,7 +22,10 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import netwo
         ("network:///system?socket=/run/libvirt/virtnetworkd-sock&mode=direct", "n"),
         ("qemu+unix:///system?socket=/run/other/libvirt-sock", "n at system at /run/other/libvirt-sock"),
         ("qemu:///session", "n at session"),
-        ("qemu+ssh://kvm2/system", "n at qemu+ssh://kvm2/system"),
+        ("qemu+ssh://kvm2/system", "n at kvm2/system"),
+        ("network+ssh://root@kvm2/system?keyfile=/root/.ssh/key", "n at kvm2/system"),
+        ("qemu+ssh://root@kvm2:2222/system", "n at kvm2:2222/system"),
+        ("qemu+ssh://kvm2/system?socket=/run/other/libvirt-sock", "n at kvm2/system at /run/other/libvirt-sock"),
     ],
 )
 def test_a_network_has_one_key_for_each_daemon_that_may_have_it(uri: str, key: str):
