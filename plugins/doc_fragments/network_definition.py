@@ -86,19 +86,19 @@ options:
         required: true
         choices: ['802.1Qbg', '802.1Qbh', openvswitch, midonet]
       managerid:
-        description: VSI Manager ID, of V(802.1Qbg).
+        description: VSI Manager ID, V(0) to V(255), of V(802.1Qbg).
         type: int
       typeid:
-        description: VSI Type ID, of V(802.1Qbg).
+        description: VSI Type ID, V(0) to V(16777215), of V(802.1Qbg).
         type: int
       typeidversion:
-        description: VSI Type ID Version, of V(802.1Qbg).
+        description: VSI Type ID Version, V(0) to V(255), of V(802.1Qbg).
         type: int
       instanceid:
         description: VSI Instance ID, a UUID, of V(802.1Qbg).
         type: str
       profileid:
-        description: Name of the port profile, of V(802.1Qbh) and V(openvswitch).
+        description: Name of the port profile, one line of 1 to 39 bytes, of V(802.1Qbh) and V(openvswitch).
         type: str
       interfaceid:
         description: UUID of the interface, of V(openvswitch) and V(midonet).
@@ -109,7 +109,7 @@ options:
     elements: dict
     suboptions:
       name:
-        description: Name of the port group.
+        description: Name of the port group, of the characters C(a-z), C(A-Z), C(0-9) and C(_.:/\-).
         type: str
         required: true
       default:
@@ -129,19 +129,19 @@ options:
             required: true
             choices: ['802.1Qbg', '802.1Qbh', openvswitch, midonet]
           managerid:
-            description: VSI Manager ID, of V(802.1Qbg).
+            description: VSI Manager ID, V(0) to V(255), of V(802.1Qbg).
             type: int
           typeid:
-            description: VSI Type ID, of V(802.1Qbg).
+            description: VSI Type ID, V(0) to V(16777215), of V(802.1Qbg).
             type: int
           typeidversion:
-            description: VSI Type ID Version, of V(802.1Qbg).
+            description: VSI Type ID Version, V(0) to V(255), of V(802.1Qbg).
             type: int
           instanceid:
             description: VSI Instance ID, a UUID, of V(802.1Qbg).
             type: str
           profileid:
-            description: Name of the port profile, of V(802.1Qbh) and V(openvswitch).
+            description: Name of the port profile, one line of 1 to 39 bytes, of V(802.1Qbh) and V(openvswitch).
             type: str
           interfaceid:
             description: UUID of the interface, of V(openvswitch) and V(midonet).

@@ -110,12 +110,12 @@ def _check_ports(root: Element, mode: str, where: str) -> None:
         raise SriovError(f"The {where} has more than one default port group ({', '.join(defaults)}): choose one.")
     bridge = root.find("bridge") is not None
     for place, said in [(root, where)] + [(group, f"port group {group.get('name')} of {where}") for group in root.iterfind("portgroup")]:
-        _check_parameters(place.find("virtualport"), said)
+        if place.find("virtualport") is not None:
+            _check_virtualport(place.find("virtualport"), bridge, mode, said)
         if not bridge:
             if place.find("bandwidth") is not None:
                 raise SriovError(f"The {said} has <bandwidth>, which libvirt has no way to apply in mode {mode}: limit the VFs' rates with sriov_pf instead.")
             _check_vlan(place.find("vlan"), mode, said)
-            _check_virtualport(place, mode, said)
             _check_profile_with_vlan(place, root, mode, said)
             profile_of([place, root])
     port = root.find("port")
@@ -135,26 +135,17 @@ def _check_vlan(vlan: Any, mode: str, where: str) -> None:
         raise SriovError(f"The VLAN {tags[0].get('id')} of {where} does not exist: write a number from 0 to 4094.")
 
 
-def _check_virtualport(place: Element, mode: str, where: str) -> None:
-    virtualport = place.find("virtualport")
-    if virtualport is None:
-        return
-    kind = virtualport.get("type")
-    possible = ("802.1Qbh",) if mode == "hostdev" else ("802.1Qbg", "802.1Qbh")
-    if kind not in possible:
+def _check_virtualport(virtualport: Element, bridge: bool, mode: str, where: str) -> None:
+    kind, possible = virtualport.get("type"), ("802.1Qbh",) if mode == "hostdev" else ("802.1Qbg", "802.1Qbh")
+    if not bridge and kind not in possible:
         raise SriovError(f"The {where} has a virtualport of type {kind}, with which no guest starts in mode {mode}: use {' or '.join(possible)}, or remove it.")
-
-
-def _check_parameters(virtualport: Element | None, where: str) -> None:
-    if virtualport is None or virtualport.get("type") not in _PARAMETERS:
-        return
-    kind = virtualport.get("type")
-    for name, value in [item for parameters in virtualport.iterfind("parameters") for item in parameters.items()]:
-        if name not in _PARAMETERS[kind]:
-            raise SriovError(f"The {where} has the parameter {name}, which a virtualport of type {kind} has not: it has {', '.join(_PARAMETERS[kind])}.")
+    known = _PARAMETERS.get(kind, ())
+    for name, value in virtualport.find("parameters").items() if known and virtualport.find("parameters") is not None else ():
+        if name not in known:
+            raise SriovError(f"The {where} has the parameter {name}, which a virtualport of type {kind} has not: it has {', '.join(known)}.")
+        good: object
         if name in _LARGEST:
-            good: object = _NUMBER.fullmatch(value) and int(value, 16 if value[:2] in ("0x", "0X") else 10) <= _LARGEST[name]
-            form = f"0 to {_LARGEST[name]}"
+            good, form = _NUMBER.fullmatch(value) and int(value, 16 if value[1:2] in ("x", "X") else 10) <= _LARGEST[name], f"0 to {_LARGEST[name]}"
         elif name == "profileid":
             good, form = 0 < len(value.encode()) < 40 and not re.search("[\t\r\n]", value), "one line of 1 to 39 bytes without a tab"
         else:
