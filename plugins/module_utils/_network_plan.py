@@ -197,10 +197,12 @@ class NetworkPlanner:
         leases = f", and put back leases that libvirt has forgotten ({holders(forgotten)})" if forgotten else ""
         self.plan.add(f"start the network {self.name}{leases}", start, self._stop_again)
 
-    def _stop_again(self) -> None:
+    def _stop_again(self) -> str | None:
         network = self._network()
-        if network.isActive():
-            self._stop_unused(network)
+        if not network.isActive():
+            return NOTHING
+        self._stop_unused(network)
+        return None
 
     def _check_unused(self, leases: list[dict[str, Any]]) -> None:
         if leases and not self.force:

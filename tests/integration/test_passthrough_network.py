@@ -152,7 +152,7 @@ def test_a_network_that_cannot_start_leaves_no_definition_behind(host: Host, car
         failure = host.refusal("passthrough_network", name="n", pf="enp1s0")
     finally:
         hook.unlink()
-    assert "Undone" in failure
+    assert failure.endswith(" Undone: switch on autostart of the network n; define the network n.")
     assert host.virsh("net-list --all --name") == ""
 
 
