@@ -17,6 +17,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._leases import (
     describe_lease,
     holders,
     member_of,
+    parse_port,
     plug_element,
     read_leases,
 )
@@ -204,10 +205,13 @@ class _Port:
         """What is held of the pool without a lease of it, as if it were leases: what running guests have, and what other networks have leased."""
         devices = Devices(pool, self.pfs)
         found = {(guest["uuid"], member): guest["name"] for member, guest in unleased(self.connected, devices, self.leases)}
+        uri = self.options["uri"]
         for name in find_overlaps(self.connected, self.name, devices):
             other = find_network(self.connected, name)
+            record = Journal(network_key(name, uri), runtime_folder(daemon_key(uri))).read()
+            leases = [parse_port(document) for document in record["leases"]] if record else []
             with said_by_libvirt(f"tell the leases of the network {name}"):
-                for lease in read_leases(other) if other is not None and other.isActive() else ():
+                for lease in leases + (read_leases(other) if other is not None and other.isActive() else []):
                     found.update(((lease["owner_uuid"], member), lease["owner_name"]) for member in devices.shared([member_of(lease) or ""]))
         return [{"owner_name": name, "owner_uuid": owner, "plug": {"interface": member}} for (owner, member), name in found.items()]
 

@@ -223,6 +223,16 @@ def test_a_recovery_that_cannot_start_the_network_leaves_it_defined_and_starting
     assert host.virsh("net-list --all").split() == ["n", "active", "yes", "yes"]
 
 
+def test_what_waits_for_its_recovery_is_not_given_to_a_consumer_of_another_network(host: Host, warm: Warm):
+    warm.module("passthrough_port", **FIREWALL)
+    warm.module("passthrough_network", name="m", pf="enp1s0", overlap="warn")
+    write_record(host)
+    host.virsh("net-destroy n")
+    assert warm.module("passthrough_port", **{**ROUTER, "network": "m"})["port"]["plug"]["interface"] == "enp1s0v1"
+    warm.module("passthrough_network", **NETWORK, overlap="warn")
+    assert holds(host) == [("firewall", "enp1s0v0")]
+
+
 def test_a_record_from_before_the_stop_takes_nothing_from_a_guest_that_was_started_again(host: Host, warm: Warm):
     lease = host.port_create("n", "web1", owner_uuid=GUEST)
     write_record(host, stopped=False)
