@@ -33,6 +33,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devic
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import close_record, plan_recovery
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
 if TYPE_CHECKING:
     from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element
@@ -144,7 +145,7 @@ class _Port:
         plug = self.options["plug"]
         live = parse_network(network.XMLDesc(0))
         self._check_settings(live)
-        self.members = expected_members(pool_of(live), self.pfs)
+        self.members = self._there(expected_members(pool_of(live), self.pfs))
         self.exclusive = is_exclusive(live, self.options["portgroup"])
         self.others = self._held_otherwise(pool_of(live)) if self.exclusive else []
         named = self._check_plug(live, plug) if plug else None
@@ -155,6 +156,12 @@ class _Port:
         self.options["uuid"] = self.options["uuid"] or str(uuid.uuid4())
         doing = f"confirm {named} of the network {self.name}" if named else f"take a member of the network {self.name}"
         self.plan.add(doing, lambda: self._create(network, live, named))
+
+    def _there(self, members: list[str] | None) -> list[str] | None:
+        """A live pool does not follow its card: it goes on having VFs that are no more."""
+        if members is None or self.pfs is None:
+            return members
+        return [member for member in members if any(Sysfs().exists(f"{folder}/{member}") for folder in ("class/net", "bus/pci/devices"))]
 
     def _create(self, network: Any, live: Element, named: str | None) -> None:
         """Make the lease of the member that is ``named``, else of the first free one.
@@ -221,7 +228,8 @@ class _Port:
         taken = {member_of(one) for one in held}
         free = [member for member in self.members or [] if member not in taken]
         if not free:
-            raise SriovError(f"The network {self.name} has no free member, for {holders(held)}: release one, or make its pool larger.")
+            said = holders(held) or "none of its VFs is there"
+            raise SriovError(f"The network {self.name} has no free member, for {said}: release one, or make its pool larger.")
         return free[0]
 
     def _check_settings(self, live: Element) -> None:

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.vfpool.sriov.tests.integration.cut import URI, Cut
 from ansible_collections.vfpool.sriov.tests.integration.host import Host
 from ansible_collections.vfpool.sriov.tests.integration.warm import PYTHON, Warm
+from ansible_collections.vfpool.sriov.tests.sysfs_tree import PF
 
 FIREWALL = {"network": "n", "owner_name": "firewall", "owner_uuid": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
 ROUTER = {"network": "n", "owner_name": "router", "owner_uuid": "d4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
@@ -265,6 +266,18 @@ def test_what_is_leased_from_another_network_is_not_given(host: Host, network):
         assert refusal and f"router holds {first}" in refusal["msg"]
     host.virsh("net-destroy other")
     assert theirs["plug"] and warm.module("passthrough_port", network="n", owner_name="late", owner_uuid=WEB1)["changed"]
+
+
+def test_a_vf_that_is_no_more_is_not_given_though_the_live_pool_has_it(host: Host, network):
+    warm = Warm(host)
+    card = host.tree.functions["0000:01:00.0"]
+    assert isinstance(card, PF)
+    card.remove_vf(0)
+    assert len(host.members("n")) == 2
+    taken = warm.module("passthrough_port", **FIREWALL)["port"]["plug"]
+    assert (taken.get("interface") or taken["address"]) == host.members("n")[1]
+    refusal = warm.attempt("passthrough_port", **ROUTER)
+    assert refusal and "has no free member, for firewall holds" in refusal["msg"]
 
 
 @pytest.mark.parametrize("answered", [False, True], ids=["before the call", "after the call"])
