@@ -22,7 +22,6 @@ __all__ = ["ask_eswitch_mode"]
 _NO_SWITCH = ("No such device", "Operation not supported", "Failed to connect to devlink")
 
 
-
 def ask_eswitch_mode(address: str, start: Start) -> Callable[[], str | None]:
     """Ask for the mode of a PF's switch; what comes back waits for the answer.
 

@@ -12,7 +12,6 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unread
 __all__ = ["hardware_names"]
 
 
-
 def hardware_names(address: str, udev: str | None) -> tuple[str | None, str | None]:
     """Vendor and model of a PCI function; None for what the database does not know. Raises Unreadable.
 

@@ -21,7 +21,6 @@ __all__ = ["Links", "ask_links", "read_link", "vf_configs"]
 _EVERYTHING = ["ip", "-json", "-details", "address", "show"]
 
 
-
 class Links(NamedTuple):
     """Every interface of this network namespace by name, and whether VF configuration was asked for."""
 
