@@ -3,11 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.vfpool.sriov.plugins.module_utils import _command
 from ansible_collections.vfpool.sriov.plugins.module_utils._command import beside
 
 
@@ -19,6 +22,13 @@ def test_a_command_runs_before_anybody_asks_for_its_answer(tmp_path: Path) -> No
     # More than any pipe holds: it would wait for a reader.
     pipe.write_text("x" * 1_000_000)
     assert asked() == (3, "x" * 1_000_000, "C\n")
+
+
+def test_a_command_of_root_is_found_without_the_path_of_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    found = subprocess.run([sys.executable, "-c", f"import runpy; print(runpy.run_path({_command.__file__!r})['beside'](['ldconfig', '-V'])()[0])"],
+                           capture_output=True, text=True, check=True)
+    assert found.stdout == "0\n"
 
 
 def test_a_command_that_is_not_there_is_an_error_for_whoever_asks() -> None:

@@ -22,3 +22,10 @@ def test_a_host_without_a_pf_is_told_with_the_remedy():
 )
 def test_what_the_kernel_takes_for_the_name_of_an_interface(name: str, possible: bool):
     assert is_interface_name(name) == possible
+
+
+@pytest.mark.parametrize("octets", [6, 20], ids=["ethernet", "infiniband"])
+def test_a_pf_is_found_by_a_permanent_address_of_either_length(octets: int):
+    mac = ":".join(f"{octet:02x}" for octet in range(octets))
+    pf = {"name": "ib0", "altnames": [], "pci_address": "0000:01:00.0", "permanent_mac": mac, "vfs": []}
+    assert select_pf(mac.upper(), [pf]) is pf
