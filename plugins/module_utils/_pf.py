@@ -151,7 +151,7 @@ def _add_interfaces(pf: dict[str, Any], interfaces: dict[str, list[str]], rdma: 
         vf["rdma"] = rdma.get(vf["pci_address"], [None])[0]
         names = interfaces.get(vf["pci_address"])
         if names:
-            vf["name"] = read.settled(names[0] if len(names) == 1 else _by_port(names, read)[0], "name", "mac", "operstate")
+            vf["name"] = read.settled(_by_port(names, read)[0], "name", "mac", "operstate")
 
 
 def _ports(interfaces: list[str], read: _Reader) -> tuple[list[str], dict[int, str]]:
@@ -167,6 +167,8 @@ def _ports(interfaces: list[str], read: _Reader) -> tuple[list[str], dict[int, s
 
 
 def _by_port(interfaces: list[str], read: _Reader) -> list[str]:
+    if len(interfaces) < 2:
+        return interfaces
     return sorted(interfaces, key=lambda name: (read.file("dev_port", f"class/net/{name}/dev_port", _NUMBER) or 0, name))
 
 
