@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, pool_of
 
-__all__ = ["canonical", "same_network"]
+__all__ = ["canonical", "plain_uuid", "same_network"]
 
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]{1,99}")
 _UUID = re.compile(r"[0-9a-f]{32}")
@@ -71,7 +71,7 @@ def _attributes(element: Element) -> list[tuple[str, str]]:
 def _value(name: str, value: str) -> str:
     value = value.strip()
     if name in ("interfaceid", "instanceid"):
-        return _uuid(value)
+        return plain_uuid(value)
     if name not in ("name", "profileid") and _NUMBER.fullmatch(value):
         return str(int(value, 16 if value[:2] in ("0x", "0X") else 10))
     return value.lower() if name == "address" else value
@@ -79,12 +79,13 @@ def _value(name: str, value: str) -> str:
 
 def _text(tag: str, text: str | None) -> str | None:
     if tag == "uuid":
-        return _uuid(text or "")
+        return plain_uuid(text or "")
     # As every parser of XML reads line ends.
     return re.sub("\r\n?", "\n", text) if text and text.strip() else None
 
 
-def _uuid(text: str) -> str:
+def plain_uuid(text: str) -> str:
+    """A UUID in the one spelling that serves to compare it; what is none stays as it is."""
     plain = text.replace("-", "").strip().lower()
     return plain if _UUID.fullmatch(plain) else text
 

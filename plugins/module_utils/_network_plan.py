@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Optional
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import check_single, holders, read_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import libvirt, said_by_libvirt
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import same_network
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import plain_uuid, same_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, fit, is_exclusive, why_stale
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, network_text, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import define_anew, find_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import NOTHING, Plan
-from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import enter
+from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import enter, fit_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,8 +59,7 @@ class NetworkPlanner:
         if self.active:
             self._stop()
         else:
-            pool = pool_of(parse_network(self.current["xml_inactive"]))
-            take = fit(pool["mode"], expected_members(pool, pfs), pfs)
+            take = fit_of(self.current, pfs)
             self._check_unused([lease for lease in self.forgotten if take(lease) is not None])
         if self.current["persistent"]:
             if self.current["autostart"]:
@@ -106,12 +105,12 @@ class NetworkPlanner:
     def _check_uuid(self, uuid: str | None) -> None:
         if uuid is None:
             return
-        uuid = uuid.lower().replace("-", "")
+        uuid = plain_uuid(uuid)
         if self.current is None:
             for network in self.connected.listAllNetworks(0):
-                if network.UUIDString().replace("-", "") == uuid:
+                if plain_uuid(network.UUIDString()) == uuid:
                     raise SriovError(f"The network {network.name()} has the UUID {network.UUIDString()}, so {self.name} cannot have it: leave it out.")
-        elif uuid != self.current["uuid"].replace("-", ""):
+        elif uuid != plain_uuid(self.current["uuid"]):
             said = f"The network {self.name} has the UUID {self.current['uuid']}, not {uuid}"
             raise SriovError(f"{said}, and a UUID cannot be changed: leave it out, or see whether this is the network that is meant.")
 

@@ -15,11 +15,11 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, 
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import definition
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, add_altnames_for, check_list, host_pfs, pool_of_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_plan import NetworkPlanner
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, expected_members, fit
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, expected_members
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, network_text, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network, report
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, find_overlaps, held_otherwise
-from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import as_recovered, close_record, plan_recovery
+from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import as_recovered, close_record, fit_of, plan_recovery
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import is_interface_name
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
@@ -194,9 +194,7 @@ def describe_networks(uri: str, names: list[str] | None, inactive: bool) -> list
 
 def _forgotten(connected: Any, guests: list[str], network: dict[str, Any], pfs: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
     """What guests that run hold of a pool without a lease that libvirt knows of."""
-    pool = pool_of(parse_network(network["xml"]))
-    take = fit(pool["mode"], members_of(pool) or expected_members(pool, pfs), pfs)
-    return [lease for lease in map(take, forgotten_leases(connected, guests, network["name"], network["leases"])) if lease is not None]
+    return [lease for lease in map(fit_of(network, pfs), forgotten_leases(connected, guests, network["name"], network["leases"])) if lease is not None]
 
 
 def _choose(connected: Any, names: list[str] | None) -> list[Any]:

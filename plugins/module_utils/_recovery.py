@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 
-__all__ = ["Recovery", "as_recovered", "close_record", "enter", "plan_recovery"]
+__all__ = ["Recovery", "as_recovered", "close_record", "enter", "fit_of", "plan_recovery"]
 
 
 class Recovery(NamedTuple):
@@ -51,7 +51,7 @@ def plan_recovery(
     unfinished = record is not None and (record["stopped"] or not current["active"])
     if not (current["active"] or unfinished):
         return Recovery(plan, [], forgotten)
-    take = _fit(current, pfs)
+    take = fit_of(current, pfs)
     fitting = [taken for taken in map(take, forgotten) if taken is not None]
     rest = [lease for lease in forgotten if take(lease) is None]
     if unfinished and record is not None:
@@ -106,7 +106,7 @@ def _without(leases: list[dict[str, Any]], others: list[dict[str, Any]]) -> list
     return [lease for lease in leases if lease["port"] not in ports]
 
 
-def _fit(current: dict[str, Any], pfs: list[dict[str, Any]] | None) -> Callable[[dict[str, Any]], dict[str, Any] | None]:
+def fit_of(current: dict[str, Any], pfs: list[dict[str, Any]] | None) -> Callable[[dict[str, Any]], dict[str, Any] | None]:
     """How the network takes a lease while it runs, or will when it is started."""
     pool = pool_of(parse_network(current["xml" if current["active"] else "xml_inactive"]))
     return fit(pool["mode"], expected_members(pool, pfs), pfs)
