@@ -11,7 +11,6 @@ what it has no setting for (rates, drivers, link up) and what it does not apply 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import ATTRIBUTES, batch, settings
 
@@ -179,7 +178,7 @@ def paths(key: str, root: str = "/") -> dict[str, str]:
     }
 
 
-def boot_files(key: str, pf: dict[str, Any], title: str, declared: dict[str, Any], timeout: int) -> dict[str, str]:
+def boot_files(key: str, pf: dict, title: str, declared: dict, timeout: int) -> dict[str, str]:
     """``script``, ``rule`` and ``unit`` for the PF whose identity is ``key``; ``declared`` as of ``declared_in``."""
     return {
         "script": _script(key, pf, declared, timeout),
@@ -188,7 +187,7 @@ def boot_files(key: str, pf: dict[str, Any], title: str, declared: dict[str, Any
     }
 
 
-def declared_in(script: str) -> dict[str, Any]:
+def declared_in(script: str) -> dict:
     """What a script was made from: options of the module, with `vfs` as VF index to attributes. Empty when it cannot be told."""
     for line in script.splitlines():
         if line.startswith(_DECLARED):
@@ -200,7 +199,7 @@ def declared_in(script: str) -> dict[str, Any]:
     return {}
 
 
-def _match(key: str, pf: dict[str, Any]) -> str:
+def _match(key: str, pf: dict) -> str:
     if not key.startswith("pci"):
         return f'SUBSYSTEM=="net", ENV{{ID_NET_NAME_MAC}}=="{key}", ATTRS{{sriov_totalvfs}}=="?*"'
     if pf["name"] is None:
@@ -208,8 +207,8 @@ def _match(key: str, pf: dict[str, Any]) -> str:
     return f'SUBSYSTEM=="net", KERNELS=="{pf["pci_address"]}"'
 
 
-def _script(key: str, pf: dict[str, Any], declared: dict[str, Any], timeout: int) -> str:
-    vfs: dict[int, dict[str, Any]] = declared.get("vfs", {})
+def _script(key: str, pf: dict, declared: dict, timeout: int) -> str:
+    vfs: dict[int, dict] = declared.get("vfs", {})
     parts = [f"{_DECLARED}{json.dumps(declared, sort_keys=True)}\n", (_FIND if pf["name"] else _FIND_WITHOUT_INTERFACE).format(key=key)]
     if "drivers_autoprobe" in declared:
         parts.append(f'echo {int(declared["drivers_autoprobe"])} > "$pf/sriov_drivers_autoprobe" || failed=1\n')
@@ -226,7 +225,7 @@ def _script(key: str, pf: dict[str, Any], declared: dict[str, Any], timeout: int
     return "".join([*parts, *([_IN_USE] if of_vfs else []), *of_vfs, 'exit "$failed"\n'])
 
 
-def _attributes(vfs: dict[int, dict[str, Any]]) -> list[str]:
+def _attributes(vfs: dict[int, dict]) -> list[str]:
     wrong = settings({}, {index: {name: values[name] for name in ATTRIBUTES if name in values} for index, values in vfs.items()})
     if not wrong:
         return []
@@ -234,7 +233,7 @@ def _attributes(vfs: dict[int, dict[str, Any]]) -> list[str]:
     return [*carrier, _ATTRIBUTES.format(lines=batch("$name", wrong))]
 
 
-def _drivers(vfs: dict[int, dict[str, Any]]) -> list[str]:
+def _drivers(vfs: dict[int, dict]) -> list[str]:
     lines = []
     for index, values in sorted(vfs.items()):
         vf = f'"$pf/virtfn{index}"'

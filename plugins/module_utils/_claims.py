@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -17,18 +17,18 @@ class Claim(NamedTuple):
     """One holder (as in `used_by`) of one device: a PCI address, or the name of an interface."""
 
     device: str
-    holder: dict[str, Any]
+    holder: dict
 
 
 class Guests(NamedTuple):
     """Every claim of libvirt's, the guest of each interface that it made for one (a macvtap device), and why some claims may be missing."""
 
     claims: list[Claim]
-    interfaces: dict[str, dict[str, Any]]
+    interfaces: dict[str, dict]
     doubt: str | None = None
 
 
-def holder(kind: str, name: str | None, uuid: str | None = None, network: str | None = None, active: bool = True) -> dict[str, Any]:
+def holder(kind: str, name: str | None, uuid: str | None = None, network: str | None = None, active: bool = True) -> dict:
     """An entry of `used_by`."""
     return {"kind": kind, "name": name, "uuid": uuid, "network": network, "active": active}
 

@@ -17,7 +17,7 @@ __all__ = ["dependent_networks"]
 _URI = "qemu:///system"
 
 
-def dependent_networks(pf: dict[str, Any]) -> tuple[list[dict[str, Any]], str | None]:
+def dependent_networks(pf: dict) -> tuple[list[dict], str | None]:
     """Each of them as an entry of `affected`, and why there may be more than could be found."""
     missing = [library for library in ("libvirt", "lxml") if find_spec(library) is None]
     if missing:
@@ -30,12 +30,12 @@ def dependent_networks(pf: dict[str, Any]) -> tuple[list[dict[str, Any]], str | 
         return [], f"libvirt at {_URI} does not list its networks ({' '.join(str(error).split())})"
 
 
-def _hands_out(network: Any, pf: dict[str, Any]) -> bool:
+def _hands_out(network: Any, pf: dict) -> bool:
     pool = pool_of(parse_network(network.XMLDesc(0)))
     devices = {vf[key] for vf in pf["vfs"] for key in ("name", "pci_address")}
     return bool(devices.intersection(members_of(pool)) or (pool["pf"] and pool["pf"] == pf["name"]))
 
 
-def _entry(network: Any) -> dict[str, Any]:
+def _entry(network: Any) -> dict:
     name = network.name()
     return {"vf": None, "kind": "libvirt_network", "name": name, "uuid": network.UUIDString(), "network": name, "active": True}

@@ -6,15 +6,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._command import Answer, Start
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ansible_collections.vfpool.sriov.plugins.module_utils._command import Answer, Start
 
 __all__ = ["ask_eswitch_mode"]
 

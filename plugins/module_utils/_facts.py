@@ -5,19 +5,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._command import beside, in_turn
+from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run, Start, beside, in_turn
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import ask_links, read_link, vf_configs
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links, ask_links, read_link, vf_configs
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs, read_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run, Start
-    from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links
 
 __all__ = ["gather", "subsets"]
 
@@ -32,7 +26,7 @@ def subsets(asked: list[str]) -> frozenset[str]:
     return chosen - (unwanted - named) | {"min"}
 
 
-def gather(selectors: list[str] | None, wanted: frozenset[str], run: Run | None = None, sysfs: Sysfs | None = None) -> dict[str, Any]:
+def gather(selectors: list[str] | None, wanted: frozenset[str], run: Run | None = None, sysfs: Sysfs | None = None) -> dict:
     """``ansible_facts['sriov']``: the PFs that ``selectors`` mean (all when None), and what could not be read.
 
     The commands that are needed run beside all else, or one by one through ``run``. A host without PFs costs none.
@@ -67,7 +61,7 @@ def gather(selectors: list[str] | None, wanted: frozenset[str], run: Run | None 
     return {"pfs": pfs, "incomplete": [entry for entry in incomplete.entries() if entry["pf"] in chosen]}
 
 
-def _links(asked: Callable[[], Links] | None, pfs: list[dict[str, Any]], incomplete: Incomplete) -> Links | None:
+def _links(asked: Callable[[], Links] | None, pfs: list[dict], incomplete: Incomplete) -> Links | None:
     """The host's interfaces, if any PF is there to ask for; the PFs' `altnames` come from them."""
     links, reason = None, ""
     if asked:
@@ -85,7 +79,7 @@ def _links(asked: Callable[[], Links] | None, pfs: list[dict[str, Any]], incompl
     return links
 
 
-def _add_config(pfs: list[dict[str, Any]], links: Links | None, start: Start, sysfs: Sysfs, incomplete: Incomplete) -> None:
+def _add_config(pfs: list[dict], links: Links | None, start: Start, sysfs: Sysfs, incomplete: Incomplete) -> None:
     """What is configured rather than found: VF configuration and MSI-X vectors; and the words for vendor and model."""
     # What this subset alone needs, each compiled anew on every run.
     from ansible_collections.vfpool.sriov.plugins.module_utils._hardware_names import hardware_names
@@ -104,10 +98,10 @@ def _add_config(pfs: list[dict[str, Any]], links: Links | None, start: Start, sy
             pf["vendor"], pf["model"] = hardware_names(address, sysfs.udev)
 
 
-def _add_vf_configs(pf: dict[str, Any], links: Links | None, start: Start, incomplete: Incomplete) -> None:
+def _add_vf_configs(pf: dict, links: Links | None, start: Start, incomplete: Incomplete) -> None:
     if not pf["vfs"]:
         return
-    configs: dict[int, dict[str, Any]] = {}
+    configs: dict[int, dict] = {}
     try:
         configs = vf_configs(_link_of(pf, links, start))
         reason = (
@@ -123,7 +117,7 @@ def _add_vf_configs(pf: dict[str, Any], links: Links | None, start: Start, incom
             incomplete.note("config", pf["pci_address"], reason, vf["index"])
 
 
-def _link_of(pf: dict[str, Any], links: Links | None, start: Start) -> dict[str, Any]:
+def _link_of(pf: dict, links: Links | None, start: Start) -> dict:
     if pf["name"] is None:
         raise Unreadable("the PF has no network interface here whose name is known, and rtnetlink gives VF configuration through that alone")
     if links and links.with_vfs and pf["name"] in links.by_name:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import glob
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim, domain_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
@@ -16,16 +17,13 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_DO
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, new_element, parse_xml
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 # Where the system's QEMU driver keeps the state of its running guests.
 _STATE = "/run/libvirt/qemu"
 
 __all__ = ["forgotten_leases", "guest_claims", "guest_runs", "running_guests", "running_owners"]
 
 
-def forgotten_leases(connected: Any, guests: list[str], name: str, leases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def forgotten_leases(connected: Any, guests: list[str], name: str, leases: list[dict]) -> list[dict]:
     """The leases of the network ``name`` that ``guests`` hold by their own account and the ledger, ``leases``, does not know."""
     there = {lease["port"] for lease in leases}
     local = daemon_key(connected.getURI()) == "system"
@@ -81,7 +79,7 @@ def running_guests(connected: Any) -> list[str]:
     return documents
 
 
-def _leases_of_guest(domain: Element, network: str, local: bool) -> list[dict[str, Any]]:
+def _leases_of_guest(domain: Element, network: str, local: bool) -> list[dict]:
     leases = []
     private = None
     for interface in domain.iterfind("devices/interface"):
@@ -107,7 +105,7 @@ def _private_state(guest: str) -> Element:
         raise SriovError(f"Whose VFs the guest {guest} holds is not known, for {path} cannot be read ({error}): run as root, with become.") from error
 
 
-def _hostdev_leases(domain: Element, private: Element, network: str) -> list[dict[str, Any]]:
+def _hostdev_leases(domain: Element, private: Element, network: str) -> list[dict]:
     leases = []
     for interface in private.iterfind("domain/devices/interface[@type='network']"):
         source, address = interface.find("source"), interface.find("actual[@type='hostdev']/source/address")
@@ -127,7 +125,7 @@ def _port_text(domain: Element, port: str, mac: str, plug: Element) -> str:
     return text
 
 
-def guest_runs(connected: Any, lease: dict[str, Any]) -> bool | None:
+def guest_runs(connected: Any, lease: dict) -> bool | None:
     """Whether the owner of a lease is a guest that runs. None for an owner that libvirt does not know: of that nothing can be said."""
     with _daemon_of_guests(connected) as daemon:
         try:

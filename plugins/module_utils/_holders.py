@@ -9,7 +9,7 @@ only if everything that could hold it was looked at; else its use is not known, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim, holder
 from ansible_collections.vfpool.sriov.plugins.module_utils._device_files import device_files
@@ -20,9 +20,6 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._namespaces import lo
 from ansible_collections.vfpool.sriov.plugins.module_utils._processes import openers
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
 __all__ = ["add_holders", "link_claims", "without_repetition"]
 
 _DEVICES = "bus/pci/devices"
@@ -32,7 +29,7 @@ _STANDS_ELSEWHERE = (*_MACVLANS, "vlan", "macsec")
 _ORDER = ("libvirt_port", "libvirt_domain", "macvtap", "vfio", "netns", "host")
 
 
-def add_holders(pfs: list[dict[str, Any]], links: Links | None, sysfs: Sysfs, incomplete: Incomplete) -> None:
+def add_holders(pfs: list[dict], links: Links | None, sysfs: Sysfs, incomplete: Incomplete) -> None:
     """Set `used_by` of every VF of ``pfs``; ``links`` is None where ip gave no answer."""
     vfs = [_Vf(pf, vf, sysfs) for pf in pfs for vf in pf["vfs"]]
     if not vfs:
@@ -56,7 +53,7 @@ class _Search:
     def __init__(self, vfs: list[_Vf]) -> None:
         self.vfs = vfs
         self.by_device = {vf.facts[key]: vf for vf in vfs for key in ("pci_address", "name") if vf.facts[key]}
-        self.made_by_libvirt: dict[str, dict[str, Any]] = {}
+        self.made_by_libvirt: dict[str, dict] = {}
 
     def _claim(self, claims: Iterable[Claim]) -> None:
         for device, entry in claims:
@@ -124,7 +121,7 @@ class _Search:
                 vf.doubts += elsewhere.doubts
 
 
-def without_repetition(holders: list[dict[str, Any]], made_by_libvirt: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def without_repetition(holders: list[dict], made_by_libvirt: dict[str, dict]) -> list[dict]:
     """Each holder once, by the entry that says most: a running guest's port knows the network, its macvtap or process nothing more.
 
     ``made_by_libvirt`` are macvtap devices with their guests: where a VF was renamed, they alone tell which guest has it.
@@ -143,9 +140,9 @@ def without_repetition(holders: list[dict[str, Any]], made_by_libvirt: dict[str,
 class _Vf:
     """One VF while its holders are looked for."""
 
-    def __init__(self, pf: dict[str, Any], facts: dict[str, Any], sysfs: Sysfs) -> None:
+    def __init__(self, pf: dict, facts: dict, sysfs: Sysfs) -> None:
         self.pf, self.facts = pf, facts
-        self.holders: list[dict[str, Any]] = []
+        self.holders: list[dict] = []
         self.doubts: list[str] = []
         self.moved = False
         self.device_files: list[str] = []
@@ -166,7 +163,7 @@ class _Vf:
             self.device_files += [f"/dev/vfio/{prefix}{self.facts['iommu_group']}" for prefix in ("", "noiommu-")]
 
 
-def link_claims(links: Iterable[dict[str, Any]]) -> Iterator[Claim]:
+def link_claims(links: Iterable[dict]) -> Iterator[Claim]:
     """What the links of this namespace say is held: what stands on an interface, what it is a port of, and its addresses."""
     for link in links:
         below = link.get("link")
@@ -180,6 +177,6 @@ def link_claims(links: Iterable[dict[str, Any]]) -> Iterator[Claim]:
                 yield Claim(link["ifname"], holder("host", f"{address['local']}/{address['prefixlen']}"))
 
 
-def _unasked(address: dict[str, Any]) -> bool:
+def _unasked(address: dict) -> bool:
     """Addresses that the kernel gives to every interface that is up, and that nobody asked for."""
     return address.get("scope") == "link" or (address.get("family") == "inet6" and bool(address.get("dynamic")))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
@@ -19,13 +18,13 @@ __all__ = ["affected", "describe_holder", "refuse_if_in_use", "refuse_if_open", 
 _USED_BY = re.compile(r"vfs\[(.+)\]\.used_by")
 
 
-def affected(pf: dict[str, Any], indices: Iterable[int]) -> list[dict[str, Any]]:
+def affected(pf: dict, indices: Iterable[int]) -> list[dict]:
     """Each known holder of one of the VFs: its entry of the VF's ``used_by``, with the ``vf`` that it holds."""
     lost = set(indices)
     return [{"vf": vf["index"], **holder} for vf in pf["vfs"] if vf["index"] in lost for holder in vf["used_by"] or []]
 
 
-def refuse_if_in_use(pf: dict[str, Any], indices: Iterable[int], change: str, reasons: Iterable[str] = ()) -> None:
+def refuse_if_in_use(pf: dict, indices: Iterable[int], change: str, reasons: Iterable[str] = ()) -> None:
     """Raise SriovError, naming every holder, when ``change`` would take one of the VFs from someone.
 
     A VF whose use is not known counts as held; ``reasons`` says why it is not known.
@@ -45,7 +44,7 @@ def refuse_if_in_use(pf: dict[str, Any], indices: Iterable[int], change: str, re
     )
 
 
-def refuse_if_open(pf: dict[str, Any], indices: Iterable[int]) -> None:
+def refuse_if_open(pf: dict, indices: Iterable[int]) -> None:
     """Raise SriovError when a process has one of the VFs open by VFIO: no force takes it from there.
 
     The kernel asks the process to let go and waits for ever, and meanwhile nothing can read the PF's number of VFs.
@@ -58,7 +57,7 @@ def refuse_if_open(pf: dict[str, Any], indices: Iterable[int]) -> None:
         raise SriovError(f"{held}, and the kernel takes a VF from nobody who has it open by VFIO: stop or detach it there first.", affected=holders)
 
 
-def without_libvirt(sriov: dict[str, Any]) -> list[dict[str, Any]]:
+def without_libvirt(sriov: dict) -> list[dict]:
     """The PFs of the facts for a plan that may take VFs: where libvirt is not installed, none of its guests holds one.
 
     For the facts such a VF's use is not known. For the plan it is free, unless something else is in doubt, too.
@@ -69,13 +68,13 @@ def without_libvirt(sriov: dict[str, Any]) -> list[dict[str, Any]]:
         if match and entry["reason"] != NO_LIBVIRT:
             doubted[entry["pf"]].update(parse_ranges(match[1]))
 
-    def settled(vf: dict[str, Any], doubts: set[int]) -> dict[str, Any]:
+    def settled(vf: dict, doubts: set[int]) -> dict:
         return {**vf, "used_by": []} if vf["used_by"] is None and vf["index"] not in doubts else vf
 
     return [{**pf, "vfs": [settled(vf, doubted[pf["pci_address"]]) for vf in pf["vfs"]]} for pf in sriov["pfs"]]
 
 
-def describe_holder(entry: dict[str, Any]) -> str:
+def describe_holder(entry: dict) -> str:
     """An entry of `used_by` in words: ``guest web1 (network n)``."""
     kind, name = entry["kind"], entry["name"]
     if kind == "libvirt_port":

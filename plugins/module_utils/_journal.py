@@ -52,12 +52,12 @@ class Journal:
         except OSError as error:
             raise SriovError(f"The record {self.path}, without which no lease is risked, cannot be written: {error.strerror}.") from error
 
-    def read(self) -> dict[str, Any] | None:
+    def read(self) -> dict | None:
         """The record, whether libvirt was ``stopped`` from knowing the leases, and those that are ``done``; None when no rebuild is under way."""
         try:
             with open(self.path, encoding="utf-8") as file:
                 first, *rest = file.read().splitlines()
-            record: dict[str, Any] = _checked(json.loads(first))
+            record: dict = _checked(json.loads(first))
         except FileNotFoundError:
             return None
         except PermissionError as error:
@@ -90,7 +90,7 @@ class Journal:
             return
 
 
-def _checked(record: Any) -> dict[str, Any]:
+def _checked(record: Any) -> dict:
     """``record``, if it is one. Raises ValueError for anything else that JSON may say."""
     try:
         checked = {"before": [], **record}

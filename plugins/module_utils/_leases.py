@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_PORT, error_code, libvirt
@@ -26,9 +27,6 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import (
     pool_of,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
 __all__ = ["check_single", "describe_lease", "holders", "member_of", "parse_port", "plug_element", "put_back", "read_leases", "under"]
 
 # Seconds for which a lease is offered back while another client has its member. Such a client was given the member while
@@ -37,7 +35,7 @@ _PATIENCE = 10
 _PAUSE = 0.02
 
 
-def parse_port(xml: str) -> dict[str, Any]:
+def parse_port(xml: str) -> dict:
     """A lease, from the XML of a port."""
     root = parse_xml(xml)
     plug = root.find("plug")
@@ -51,29 +49,29 @@ def parse_port(xml: str) -> dict[str, Any]:
     }
 
 
-def _plug(plug: Any) -> dict[str, Any]:
+def _plug(plug: Any) -> dict:
     kind = plug.get("type")
     if kind == "hostdev-pci":
         return {"type": kind, "address": pci_of(plug.find("address")), "mode": "hostdev"}
     return {"type": kind, "interface": plug.get("dev") or plug.get("bridge"), "mode": plug.get("mode", kind)}
 
 
-def member_of(lease: dict[str, Any]) -> str | None:
+def member_of(lease: dict) -> str | None:
     """The interface or PCI address that a lease holds."""
     plug = lease["plug"] or {}
     return plug.get("interface") or plug.get("address")
 
 
-def describe_lease(lease: dict[str, Any]) -> str:
+def describe_lease(lease: dict) -> str:
     return f"{lease['owner_name'] or lease['owner_uuid']} holds {member_of(lease) or lease['mac']}"
 
 
-def holders(leases: Iterable[dict[str, Any]]) -> str:
+def holders(leases: Iterable[dict]) -> str:
     """Who holds what, in words."""
     return ", ".join(map(describe_lease, leases))
 
 
-def check_single(network: str, leases: list[dict[str, Any]]) -> None:
+def check_single(network: str, leases: list[dict]) -> None:
     """Raise SriovError where two of ``leases`` have one member: libvirt would take only one of them back."""
     count = Counter(map(member_of, leases))
     twice = [f"{describe_lease(lease)} by the lease {lease['port']}" for lease in leases if member_of(lease) and count[member_of(lease)] > 1]
@@ -92,7 +90,7 @@ def plug_element(mode: str, member: str) -> Element:
     return new_element("plug", address, type="hostdev-pci")
 
 
-def under(lease: dict[str, Any], mode: str, member: str) -> dict[str, Any]:
+def under(lease: dict, mode: str, member: str) -> dict:
     """``lease`` with its plug as in a network of this mode, which calls what is held ``member``."""
     port, new = parse_xml(lease["xml"]), plug_element(mode, member)
     old = port.find("plug")
@@ -103,7 +101,7 @@ def under(lease: dict[str, Any], mode: str, member: str) -> dict[str, Any]:
     return parse_port(etree().tostring(port, encoding="unicode"))
 
 
-def read_leases(network: Any, known: Iterable[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+def read_leases(network: Any, known: Iterable[dict] = ()) -> list[dict]:
     """Every lease of an active network, ordered by owner and MAC address: one call, and one for each lease that is not ``known``.
 
     What a lease holds never changes, so one that was read before is as it was, if it is still there.
@@ -124,7 +122,7 @@ def _nothing(_port: str) -> None:
     """What ``put_back`` calls where no record is kept."""
 
 
-def put_back(network: Any, leases: list[dict[str, Any]], done: Callable[[str], object] = _nothing) -> None:
+def put_back(network: Any, leases: list[dict], done: Callable[[str], object] = _nothing) -> None:
     """Enter ``leases`` into the ledger of an active network again, with their UUIDs, and call ``done`` with each of these.
 
     In pool order: libvirt gives a newcomer the first free member, which should be one that is really free.
@@ -148,9 +146,9 @@ def put_back(network: Any, leases: list[dict[str, Any]], done: Callable[[str], o
         time.sleep(_PAUSE)
 
 
-def _attempt(network: Any, leases: list[dict[str, Any]], done: Callable[[str], object]) -> tuple[list[dict[str, Any]], list[str]]:
+def _attempt(network: Any, leases: list[dict], done: Callable[[str], object]) -> tuple[list[dict], list[str]]:
     """Offer each lease once; what was refused, and libvirt's reasons."""
-    refused: list[dict[str, Any]] = []
+    refused: list[dict] = []
     reasons: list[str] = []
     for lease in leases:
         try:

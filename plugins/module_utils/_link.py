@@ -6,15 +6,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._command import Answer, Start
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ansible_collections.vfpool.sriov.plugins.module_utils._command import Answer, Start
 
 __all__ = ["Links", "ask_links", "read_link", "vf_configs"]
 
@@ -24,7 +21,7 @@ _EVERYTHING = ["ip", "-json", "-details", "address", "show"]
 class Links(NamedTuple):
     """Every interface of this network namespace by name, and whether VF configuration was asked for."""
 
-    by_name: dict[str, dict[str, Any]]
+    by_name: dict[str, dict]
     with_vfs: bool
 
 
@@ -45,7 +42,7 @@ def ask_links(start: Start) -> Callable[[], Links]:
     return links
 
 
-def read_link(name: str, start: Start) -> dict[str, Any]:
+def read_link(name: str, start: Start) -> dict:
     """One interface as in ``ask_links``, with its VFs' configuration, in a process of its own."""
     links = _ask([*_EVERYTHING, "dev", name], start)()
     if name not in links:
@@ -53,11 +50,11 @@ def read_link(name: str, start: Start) -> dict[str, Any]:
     return links[name]
 
 
-def _ask(command: list[str], start: Start) -> Callable[[], dict[str, dict[str, Any]]]:
+def _ask(command: list[str], start: Start) -> Callable[[], dict[str, dict]]:
     return partial(_by_name, start(command))
 
 
-def _by_name(asked: Callable[[], Answer]) -> dict[str, dict[str, Any]]:
+def _by_name(asked: Callable[[], Answer]) -> dict[str, dict]:
     try:
         code, out, err = asked()
     except OSError as error:
@@ -71,12 +68,12 @@ def _by_name(asked: Callable[[], Answer]) -> dict[str, dict[str, Any]]:
         raise Unreadable(f"ip gave an answer that is no list of interfaces: {out.strip()[:80]!r}") from error
 
 
-def vf_configs(link: dict[str, Any]) -> dict[int, dict[str, Any]]:
+def vf_configs(link: dict) -> dict[int, dict]:
     """VF index to VF configuration (`config` of the facts), as far as the kernel's list goes."""
     return {entry["vf"]: _config(entry) for entry in link.get("vfinfo_list", ()) if "vf" in entry}
 
 
-def _config(entry: dict[str, Any]) -> dict[str, Any]:
+def _config(entry: dict) -> dict:
     # Without a VLAN the list holds one empty entry, and the kernel keeps one VLAN at most; before Linux 4.9 there was no list.
     vlan = (entry.get("vlan_list") or [entry])[0]
     rate = entry.get("rate", {})

@@ -13,12 +13,10 @@ import socket
 import struct
 import sys
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._processes import command
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["Elsewhere", "Upper", "look_elsewhere"]
 

@@ -32,7 +32,7 @@ _VIRTUALPORT = {
     },
 }
 
-DEFINITION_SPEC: dict[str, Any] = {
+DEFINITION_SPEC: dict = {
     "name": {"type": "str", "required": True},
     "uuid": {"type": "str"},
     "mode": {"type": "str", "choices": list(POOL_MODES)},
@@ -63,7 +63,7 @@ DEFINITION_SPEC: dict[str, Any] = {
 }
 
 # What becomes of the network on a host; the definition is the same whatever these say.
-HOST_SPEC: dict[str, Any] = {
+HOST_SPEC: dict = {
     "uri": {"type": "str", "default": "qemu:///system"},
     "state": {"type": "str", "choices": ["present", "absent", "rendered"], "default": "present"},
     "active": {"type": "bool", "default": True},
@@ -81,7 +81,7 @@ EXCLUSIVE = [
 REQUIRED_BY = {"vfs": ("pf",)}
 
 
-def definition(options: dict[str, Any], pool: dict[str, Any] | None, base: str | None = None) -> Element:
+def definition(options: dict, pool: dict | None, base: str | None = None) -> Element:
     """The document that the options mean; ``pool`` as ``render`` takes it, None for a whole document in ``xml``.
 
     ``base`` is the definition that there is. A whole document replaces it, but keeps its UUID, and its metadata too
@@ -109,11 +109,11 @@ def _check_characters(value: Any, name: str = "") -> None:
         _check_characters(part, key)
 
 
-def _normal(pool: dict[str, Any]) -> dict[str, Any]:
+def _normal(pool: dict) -> dict:
     return {**pool, "addresses": [normal_pci_address(address) for address in pool.get("addresses") or []]}
 
 
-def _whole_document(options: dict[str, Any], base: str | None) -> Element:
+def _whole_document(options: dict, base: str | None) -> Element:
     root = parse_network(options["xml"])
     for tag in ("name", "uuid"):
         if options.get(tag) and root.find(tag) is None:

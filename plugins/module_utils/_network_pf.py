@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError, Unreadable
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import is_local
@@ -17,9 +17,6 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf, select_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
-if TYPE_CHECKING:
-    from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run
-
 __all__ = ["NotYet", "add_altnames_for", "check_list", "host_pfs", "pool_of_pf"]
 
 _IFF_UP = 0x1  # linux/if.h
@@ -28,17 +25,17 @@ _IFF_UP = 0x1  # linux/if.h
 class NotYet(SriovError):
     """What an earlier task of the same play may bring about, and in check mode has not; ``pool`` is None while it cannot be told."""
 
-    def __init__(self, message: str, pool: dict[str, Any] | None) -> None:
+    def __init__(self, message: str, pool: dict | None) -> None:
         super().__init__(message)
         self.pool = pool
 
 
-def host_pfs(uri: str) -> list[dict[str, Any]] | None:
+def host_pfs(uri: str) -> list[dict] | None:
     """The PFs of the host of the daemon at ``uri``, without altnames, with only what names their VFs; None of another host than this."""
     return find_pfs(Sysfs(), Incomplete()) if is_local(uri) else None
 
 
-def add_altnames_for(selector: str, pfs: list[dict[str, Any]], run: Run) -> None:
+def add_altnames_for(selector: str, pfs: list[dict], run: Run) -> None:
     """Altnames cost a process, so they are added only where ``selector`` is nothing else that is known of a PF."""
     if any(selector in (pf["name"], pf["pci_address"], pf["permanent_mac"]) for pf in pfs):
         return
@@ -52,7 +49,7 @@ def add_altnames_for(selector: str, pfs: list[dict[str, Any]], run: Run) -> None
             pf["altnames"] = links.get(pf["name"], {}).get("altnames", [])
 
 
-def pool_of_pf(options: dict[str, Any], pfs: list[dict[str, Any]], sysfs: Sysfs) -> tuple[dict[str, Any], list[str]]:
+def pool_of_pf(options: dict, pfs: list[dict], sysfs: Sysfs) -> tuple[dict, list[str]]:
     """The pool, as ``_network_xml.render`` takes it, that the options `pf`, `vfs` and `mode` mean, and what to warn of.
 
     The pool is the PF alone where libvirt expands that into what was asked for, else a list.
@@ -92,7 +89,7 @@ def pool_of_pf(options: dict[str, Any], pfs: list[dict[str, Any]], sysfs: Sysfs)
     return {"addresses" if mode == "hostdev" else "interfaces": members}, warnings + skipped + unsettled
 
 
-def check_list(pool: dict[str, Any], pfs: list[dict[str, Any]], sysfs: Sysfs) -> None:
+def check_list(pool: dict, pfs: list[dict], sysfs: Sysfs) -> None:
     """Raises SriovError for a member of an explicit pool with which libvirt starts no guest, NotYet if an earlier task may bring it about."""
     listed = {kind: pool[kind] for kind in ("interfaces", "addresses")}
     for folder, names in (("class/net", pool["interfaces"]), ("bus/pci/devices", pool["addresses"])):
@@ -108,14 +105,14 @@ def check_list(pool: dict[str, Any], pfs: list[dict[str, Any]], sysfs: Sysfs) ->
                 raise NotYet(_down(pf), listed)
 
 
-def _check_pf(pf: dict[str, Any], mode: str, vfs: str | None, sysfs: Sysfs) -> None:
+def _check_pf(pf: dict, mode: str, vfs: str | None, sysfs: Sysfs) -> None:
     _check_interface(pf, mode, sysfs)
     if not pf["vfs"]:
         message = f"The PF {describe_pf(pf)} has no VFs: make some with vfpool.sriov.sriov_pf, num_vfs (it can have {pf['total_vfs']})."
         raise NotYet(message, {"pf": pf["name"]} if vfs is None else None)
 
 
-def _check_interface(pf: dict[str, Any], mode: str, sysfs: Sysfs) -> None:
+def _check_interface(pf: dict, mode: str, sysfs: Sysfs) -> None:
     said = describe_pf(pf)
     if pf["name"] is None and interfaces_of(pf["pci_address"], sysfs):
         raise SriovError(f"udev has not finished with the interface of PF {said}, and may rename it: run this again in a moment.")
@@ -129,7 +126,7 @@ def _check_interface(pf: dict[str, Any], mode: str, sysfs: Sysfs) -> None:
         raise SriovError(f"The PF {said} is a virtio card, {why}: use mode passthrough.")
 
 
-def _chosen(pf: dict[str, Any], vfs: str | None) -> list[dict[str, Any]]:
+def _chosen(pf: dict, vfs: str | None) -> list[dict]:
     try:
         return pool_vfs(pf, vfs)
     except SriovError as error:
@@ -138,7 +135,7 @@ def _chosen(pf: dict[str, Any], vfs: str | None) -> list[dict[str, Any]]:
         raise
 
 
-def _unsettled(pf: dict[str, Any], chosen: list[dict[str, Any]], vfs: str | None, mode: str, sysfs: Sysfs) -> list[str]:
+def _unsettled(pf: dict, chosen: list[dict], vfs: str | None, mode: str, sysfs: Sysfs) -> list[str]:
     """What to warn of while VFs are being made or destroyed. Raises SriovError for a VF that would drop out of the pool because udev is at work on it."""
     named = [vf for vf in chosen if mode != "hostdev" and vf["name"] is None and vf["pci_address"] and interfaces_of(vf["pci_address"], sysfs)]
     if named:
@@ -149,7 +146,7 @@ def _unsettled(pf: dict[str, Any], chosen: list[dict[str, Any]], vfs: str | None
     return []
 
 
-def _down(pf: dict[str, Any]) -> str:
+def _down(pf: dict) -> str:
     return f"The PF {describe_pf(pf)} is down, and no guest can start from its pool: bring it up with vfpool.sriov.sriov_pf, link=up."
 
 
@@ -159,15 +156,15 @@ def _is_down(name: str, sysfs: Sysfs) -> bool:
     return flags is not None and not int(flags, 16) & _IFF_UP
 
 
-def _is_virtio(pf: dict[str, Any], sysfs: Sysfs) -> bool:
+def _is_virtio(pf: dict, sysfs: Sysfs) -> bool:
     """The interface stands on a device of its own between it and the PCI function; libvirt looks for VFs on that device."""
     return not sysfs.exists(f"class/net/{pf['name']}/device/sriov_totalvfs")
 
 
-def _is_elsewhere(vf: dict[str, Any], sysfs: Sysfs) -> bool:
+def _is_elsewhere(vf: dict, sysfs: Sysfs) -> bool:
     """The VF's driver made an interface, and that is not in this network namespace."""
     return vf["name"] is None and interfaces_of(vf["pci_address"], sysfs) == []
 
 
-def _name(vfs: list[dict[str, Any]]) -> str:
+def _name(vfs: list[dict]) -> str:
     return f"VF {format_ranges(vf['index'] for vf in vfs)}"

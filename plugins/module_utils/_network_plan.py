@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 
-    Take = Callable[[dict[str, Any]], Optional[dict[str, Any]]]  # as `fit` gives it
+    Take = Callable[[dict], Optional[dict]]  # as `fit` gives it
 
 __all__ = ["NetworkPlanner"]
 
@@ -36,11 +36,11 @@ class NetworkPlanner:
     """
 
     def __init__(
-        self, connected: Any, current: dict[str, Any] | None, options: dict[str, Any], journal: Journal, forgotten: list[dict[str, Any]]
+        self, connected: Any, current: dict | None, options: dict, journal: Journal, forgotten: list[dict]
     ) -> None:
         self.connected, self.current, self.options, self.journal, self.forgotten = connected, current, options, journal, forgotten
         self.name: str = options["name"]
-        self.leases: list[dict[str, Any]] = current["leases"] if current else []
+        self.leases: list[dict] = current["leases"] if current else []
         self.active = bool(current and current["active"])
         self.force = options["on_in_use"] == "force"
         self.plan = Plan()
@@ -50,7 +50,7 @@ class NetworkPlanner:
         self.renews = False  # whether the plan defines, starts or rebuilds the network
         self.started: Callable[[str], None] | None = None  # looks at the live XML of the network that was started, and raises SriovError if it may not run
 
-    def absent(self, pfs: list[dict[str, Any]] | None) -> None:
+    def absent(self, pfs: list[dict] | None) -> None:
         """Leave no network of that name."""
         if self.current is None:
             return
@@ -68,7 +68,7 @@ class NetworkPlanner:
             doing = f"remove the definition of the network {self.name}"
             self.plan.add(doing, lambda: self._call("undefine", doing), lambda: self._define(before))
 
-    def present(self, wanted: Element, pfs: list[dict[str, Any]] | None) -> None:
+    def present(self, wanted: Element, pfs: list[dict] | None) -> None:
         """Make ``wanted`` the definition, and the live network what that gives with ``pfs`` (None where they are not known)."""
         self._check_version(wanted)
         self._check_uuid(wanted.findtext("uuid"))
@@ -88,7 +88,7 @@ class NetworkPlanner:
         elif self.active:
             self._stop()
 
-    def _enterable(self, take: Take) -> list[dict[str, Any]]:
+    def _enterable(self, take: Take) -> list[dict]:
         """The forgotten leases as the pool takes them. A guest keeps a VF that is in no pool of this network."""
         outside = [lease for lease in self.forgotten if take(lease) is None]
         if outside:
@@ -144,7 +144,7 @@ class NetworkPlanner:
             said = " ".join(network_text(stored).split())
             raise SriovError(f"libvirt stored the network {self.name} otherwise than it was given, so that part of it would be lost: it stored {said}.")
 
-    def _refresh(self, current: dict[str, Any], wanted: Element, expected: list[str] | None, take: Take, forgotten: list[dict[str, Any]]) -> None:
+    def _refresh(self, current: dict, wanted: Element, expected: list[str] | None, take: Take, forgotten: list[dict]) -> None:
         """Bring the live network up to date, as far as `refresh` and `on_in_use` allow."""
         live = parse_network(current["xml"])
         stale = why_stale(live, wanted, expected, self.leases)
@@ -175,14 +175,14 @@ class NetworkPlanner:
             lambda: self._undo_rebuild(current),
         )
 
-    def _undo_rebuild(self, current: dict[str, Any]) -> None:
+    def _undo_rebuild(self, current: dict) -> None:
         """The former definition comes first: what force took has its place only there."""
         from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import undo_rebuild
 
         self._define(current["xml_inactive"])
         undo_rebuild(self._network(), self.journal)
 
-    def _start(self, forgotten: list[dict[str, Any]]) -> None:
+    def _start(self, forgotten: list[dict]) -> None:
         self.renews = True
 
         def start() -> None:
@@ -203,7 +203,7 @@ class NetworkPlanner:
         self._stop_unused(network)
         return None
 
-    def _check_unused(self, leases: list[dict[str, Any]]) -> None:
+    def _check_unused(self, leases: list[dict]) -> None:
         if leases and not self.force:
             raise SriovError(
                 f"Guests hold VFs of the network {self.name} ({holders(leases)}): stop them first, or take the VFs from them with on_in_use=force."
@@ -246,7 +246,7 @@ class NetworkPlanner:
             getattr(network, method)(*arguments)
 
 
-def _same_source(current: dict[str, Any], wanted: Element) -> bool:
+def _same_source(current: dict, wanted: Element) -> bool:
     """Of the PFs of another host only this is known: a pool of the same PF in the same mode has the same members, as long as its VFs stay.
 
     On a bridge of the host every guest has its place, as long as it is the same bridge.
@@ -261,11 +261,11 @@ def _source(network: Element) -> str:
     return source
 
 
-def _nothing_stays(_lease: dict[str, Any]) -> None:
+def _nothing_stays(_lease: dict) -> None:
     """How a pool takes leases of which it is not known to have any."""
 
 
-def _what_becomes_of(leases: list[dict[str, Any]], take: Take, forgotten: list[dict[str, Any]]) -> str:
+def _what_becomes_of(leases: list[dict], take: Take, forgotten: list[dict]) -> str:
     """Of the leases in a rebuild, in words."""
     kept = [lease for lease in leases if take(lease) is lease] + forgotten
     gone = [lease for lease in leases if take(lease) is None]

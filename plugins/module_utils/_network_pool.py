@@ -6,15 +6,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import member_of, under
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import canonical
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, parse_network, pool_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["POOL_MODES", "VLAN_MODES", "compare", "describe_pool", "expected_members", "fit", "is_exclusive", "miscounted", "places", "profile_of",
            "why_stale"]  # fmt: skip
@@ -54,7 +51,7 @@ def profile_of(sources: list[Element]) -> dict[str, str]:
     return profile
 
 
-def expected_members(pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> list[str] | None:
+def expected_members(pool: dict, pfs: list[dict] | None) -> list[str] | None:
     """What the definition ``pool`` gives now: its list, or the VFs that libvirt finds of its PF.
 
     None where the PFs are not known, and where there is no pool, as with the bridge of a host.
@@ -70,7 +67,7 @@ def expected_members(pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> 
     ]
 
 
-def fit(mode: str, members: list[str] | None, pfs: list[dict[str, Any]] | None) -> Callable[[dict[str, Any]], dict[str, Any] | None]:
+def fit(mode: str, members: list[str] | None, pfs: list[dict] | None) -> Callable[[dict], dict | None]:
     """How a pool of ``members`` takes a lease: the very same where it has the member in the same mode, None where it lacks the VF.
 
     Else it takes the lease under the name that the VF has here, be that its interface or its PCI address: a guest goes on
@@ -79,7 +76,7 @@ def fit(mode: str, members: list[str] | None, pfs: list[dict[str, Any]] | None) 
     other = {vf[one]: vf[two] for pf in pfs or [] for vf in pf["vfs"] for one, two in (("name", "pci_address"), ("pci_address", "name"))}
     there = frozenset(members or ())
 
-    def take(lease: dict[str, Any]) -> dict[str, Any] | None:
+    def take(lease: dict) -> dict | None:
         held = member_of(lease)
         if members is None or (held in there and lease["plug"]["mode"] == mode):
             return lease
@@ -97,7 +94,7 @@ def compare(expected: list[str] | None, live: list[str]) -> tuple[list[str] | No
     return [member for member in expected if member not in there], [member for member in live if member not in wanted]
 
 
-def why_stale(live: Element, wanted: Element, expected: list[str] | None, leases: list[dict[str, Any]]) -> list[str]:
+def why_stale(live: Element, wanted: Element, expected: list[str] | None, leases: list[dict]) -> list[str]:
     """What of a live network differs from what ``wanted`` gives now, in words; nothing, for a network that is as it should be."""
     reasons = []
     if canonical(live, pool=False) != canonical(wanted, pool=False):
@@ -116,7 +113,7 @@ def why_stale(live: Element, wanted: Element, expected: list[str] | None, leases
     return reasons
 
 
-def miscounted(live: Element, leases: list[dict[str, Any]]) -> list[str]:
+def miscounted(live: Element, leases: list[dict]) -> list[str]:
     """What libvirt counts otherwise than its own ledger says: members, or the network as a whole.
 
     A member whose count is too low is handed out again while a guest holds it, one below zero never again.
@@ -131,7 +128,7 @@ def miscounted(live: Element, leases: list[dict[str, Any]]) -> list[str]:
     return wrong
 
 
-def describe_pool(network: dict[str, Any], pfs: list[dict[str, Any]] | None, live: bool) -> dict[str, Any]:
+def describe_pool(network: dict, pfs: list[dict] | None, live: bool) -> dict:
     """``pool`` as the modules return it, of a network read by ``_networks.read_network``; ``live`` or as it is defined."""
     definition = parse_network(network["xml_inactive"])
     defined = pool_of(definition)
@@ -156,7 +153,7 @@ def describe_pool(network: dict[str, Any], pfs: list[dict[str, Any]] | None, liv
 _LISTS = {"interface": "interfaces", "address": "addresses"}
 
 
-def _stale(network: dict[str, Any], definition: Element, expected: list[str] | None) -> list[str]:
+def _stale(network: dict, definition: Element, expected: list[str] | None) -> list[str]:
     live = parse_network(network["xml"])
     reasons = why_stale(live, definition, expected, network["leases"])
     if pool_of(definition)["pf"] and not pool_of(live)["pf"]:
@@ -164,14 +161,14 @@ def _stale(network: dict[str, Any], definition: Element, expected: list[str] | N
     return reasons
 
 
-def _member(kind: str, name: str, vfs: dict[str, Any], network: dict[str, Any]) -> dict[str, Any]:
+def _member(kind: str, name: str, vfs: dict, network: dict) -> dict:
     held = [lease for lease in network["leases"] if (lease["plug"] or {}).get(kind) == name]
     return {kind: name, "index": vfs[name][1] if name in vfs else None, "lease": _lease(held[0]) if held else None}
 
 
-def _lease(lease: dict[str, Any]) -> dict[str, Any]:
+def _lease(lease: dict) -> dict:
     return {key: lease[key] for key in ("port", "owner_name", "owner_uuid", "mac")}
 
 
-def _leases(network: dict[str, Any]) -> list[dict[str, Any]]:
+def _leases(network: dict) -> list[dict]:
     return [{**_lease(lease), "plug": lease["plug"]} for lease in network["leases"]]

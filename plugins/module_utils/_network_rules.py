@@ -67,7 +67,7 @@ def _check_names(root: Element, name: str) -> None:
         raise SriovError(f"The title of network {name} has more than one line: put the rest into the description.")
 
 
-def _check_pool(pool: dict[str, Any], forward: Element, where: str, bridge: bool) -> None:
+def _check_pool(pool: dict, forward: Element, where: str, bridge: bool) -> None:
     """The rules for what the pool is: one kind of member, the right one for the mode."""
     kinds = [kind for kind in ("interfaces", "addresses", "pf") if pool[kind]]
     if len(kinds) > 1:
@@ -88,7 +88,7 @@ def _check_pool(pool: dict[str, Any], forward: Element, where: str, bridge: bool
     _check_members(pool, where)
 
 
-def _check_members(pool: dict[str, Any], where: str) -> None:
+def _check_members(pool: dict, where: str) -> None:
     for member in [*pool["interfaces"], *([pool["pf"]] if pool["pf"] else [])]:
         if not is_interface_name(member or ""):
             raise SriovError(f"{member or ''!r} in the pool of {where} is no interface name: write at most 15 characters without a slash, colon or space.")

@@ -10,14 +10,12 @@ Sources: libvirt's network XML format (formatnetwork.html) and its schema ``netw
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["Element", "explicit_text", "members_of", "network_text", "new_element", "parse_network", "parse_xml", "pci_of", "pool_of", "render", "set_members"]
 
@@ -60,7 +58,7 @@ def parse_xml(text: str) -> Element:
     return etree().fromstring(text.encode("utf-8"), parser)
 
 
-def render(options: dict[str, Any], pool: dict[str, Any], base: str | None = None) -> Element:
+def render(options: dict, pool: dict, base: str | None = None) -> Element:
     """The document that ``options`` (those of the module passthrough_network) describe.
 
     ``pool`` has one key: ``pf`` (an interface name), ``interfaces`` or ``addresses``. ``base`` is the document to edit:
@@ -81,7 +79,7 @@ def render(options: dict[str, Any], pool: dict[str, Any], base: str | None = Non
     return root
 
 
-def pool_of(root: Element) -> dict[str, Any]:
+def pool_of(root: Element) -> dict:
     """The interface pool of a document: ``mode``, ``pf`` (or None), and ``interfaces`` and ``addresses`` in order.
 
     libvirt repeats the first interface as the ``dev`` of ``<forward>``; alone, that attribute is a pool of one.
@@ -99,7 +97,7 @@ def pool_of(root: Element) -> dict[str, Any]:
     }
 
 
-def members_of(pool: dict[str, Any]) -> list[str]:
+def members_of(pool: dict) -> list[str]:
     """The interfaces and addresses that a document lists. libvirt lets a live pool have both."""
     members: list[str] = pool["interfaces"] + pool["addresses"]
     return members
@@ -112,7 +110,7 @@ def explicit_text(live: str) -> str:
     return network_text(root)
 
 
-def set_members(live: Element, pool: dict[str, Any], counts: Mapping[Any, int]) -> None:
+def set_members(live: Element, pool: dict, counts: Mapping[Any, int]) -> None:
     """Give a document the members of a live network, and as many connections as are counted for each."""
     forward = live.find("forward")
     _replace(forward, "interface", *(new_element("interface", dev=name, connections=str(counts.get(name, 0))) for name in pool.get("interfaces") or []))
@@ -152,7 +150,7 @@ def network_text(element: Element, indent: str = "") -> str:
     return f"{start}>{element.text.translate(_ESCAPED)}</{element.tag}>\n" if element.text and element.text.strip() else f"{start}/>\n"
 
 
-def _edit_forward(forward: Element, options: dict[str, Any], pool: dict[str, Any]) -> None:
+def _edit_forward(forward: Element, options: dict, pool: dict) -> None:
     forward.set("mode", options["mode"])
     _set_attribute(forward, "dev", None)
     # libvirt knows this attribute in hostdev mode alone, and prints it there even where it was not given.
@@ -180,14 +178,14 @@ def _port(isolated: bool | None) -> Element | None:
     return None if isolated is None else new_element("port", isolated=_yes_no(isolated))
 
 
-def _virtualport(options: dict[str, Any] | None) -> Element | None:
+def _virtualport(options: dict | None) -> Element | None:
     if not options:
         return None
     parameters = {name: str(value) for name, value in options.items() if name != "type" and value is not None}
     return new_element("virtualport", *([new_element("parameters", **parameters)] if parameters else []), type=options["type"])
 
 
-def _portgroup(options: dict[str, Any]) -> Element:
+def _portgroup(options: dict) -> Element:
     group = new_element("portgroup", _vlan(options.get("vlan")), _virtualport(options.get("virtualport")), name=options["name"])
     if options.get("default"):
         group.set("default", "yes")

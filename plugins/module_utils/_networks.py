@@ -33,7 +33,7 @@ def define_anew(network: Any) -> None:
     network.connect().networkDefineXML(network.XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE))
 
 
-def read_network(network: Any) -> dict[str, Any]:
+def read_network(network: Any) -> dict:
     """What libvirt knows of a network: one call for each property and one for each lease."""
     name = network.name()
     with said_by_libvirt(f"describe the network {name}"):
@@ -50,7 +50,7 @@ def read_network(network: Any) -> dict[str, Any]:
         }
 
 
-def report(network: dict[str, Any], pfs: list[dict[str, Any]] | None, inactive: bool = False) -> dict[str, Any]:
+def report(network: dict, pfs: list[dict] | None, inactive: bool = False) -> dict:
     """``network`` as the modules return it; with ``inactive``, its definition in place of what is live."""
     kept = ("name", "uuid", "active", "autostart", "persistent", "xml", "xml_inactive")
     seen = {**network, "xml": network["xml_inactive"]} if inactive else network

@@ -8,8 +8,6 @@ Source: Documentation/ABI/testing/sysfs-bus-pci of the Linux kernel (sriov_total
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import function_in, is_pci_address, normal_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
@@ -19,7 +17,7 @@ __all__ = ["what_it_is"]
 _DEVICES = "bus/pci/devices"
 
 
-def what_it_is(selector: str, pfs: list[dict[str, Any]], sysfs: Sysfs) -> str:
+def what_it_is(selector: str, pfs: list[dict], sysfs: Sysfs) -> str:
     """What there is by the valid name ``selector``, which fits none of the host's ``pfs``; empty where nothing is to be added."""
     if is_pci_address(selector):
         address = normal_pci_address(selector)
@@ -41,7 +39,7 @@ def _function(interface: str, sysfs: Sysfs) -> str | None:
         return None
 
 
-def _of_function(address: str, pfs: list[dict[str, Any]], sysfs: Sysfs) -> str:
+def _of_function(address: str, pfs: list[dict], sysfs: Sysfs) -> str:
     for pf in pfs:
         if pf["pci_address"] == address:
             return f"one more interface on the PF {describe_pf(pf)}"

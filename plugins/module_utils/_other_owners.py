@@ -8,7 +8,6 @@ from __future__ import annotations
 import glob
 import re
 from pathlib import Path
-from typing import Any
 
 __all__ = ["other_owners"]
 
@@ -31,7 +30,7 @@ _OWNERS = (
 _FOLDERS = ("etc", "run", "usr/lib")
 
 
-def other_owners(pf: dict[str, Any], root: str = "/") -> list[str]:
+def other_owners(pf: dict, root: str = "/") -> list[str]:
     """``/etc/systemd/network/10-pf.link (systemd.link)`` and the like: each file that names this PF and is about VFs."""
     address = pf["pci_address"]
     names = [name for name in (pf["name"], *(pf["altnames"] or []), address, f"pci-{address}", pf["permanent_mac"], pf["mac"]) if name]

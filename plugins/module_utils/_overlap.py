@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import guest_claims, running_guests
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import function_of
@@ -14,9 +15,6 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NE
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, expected_members
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 __all__ = ["Devices", "find_overlaps", "held_otherwise", "unleased"]
 
@@ -27,12 +25,12 @@ class Devices:
     Where the PFs are not known (None) a device is known by what a document calls it alone, and a PF stands for its VFs.
     """
 
-    def __init__(self, pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> None:
+    def __init__(self, pool: dict, pfs: list[dict] | None) -> None:
         self._pfs = pfs
         self._addresses = {vf[by]: vf["pci_address"] for pf in pfs or [] for vf in pf["vfs"] for by in ("name", "pci_address") if vf[by]}
         self._members = {self._mark(member): member for member in self.given(pool)}
 
-    def given(self, pool: dict[str, Any]) -> list[str]:
+    def given(self, pool: dict) -> list[str]:
         expected = expected_members(pool, self._pfs)
         return [pool["pf"]] * bool(pool["pf"]) if expected is None else expected
 
@@ -59,7 +57,7 @@ def find_overlaps(connected: Any, name: str, devices: Devices) -> dict[str, list
     return found
 
 
-def held_otherwise(connected: Any, name: str, devices: Devices, leases: list[dict[str, Any]], told: set[str]) -> list[str]:
+def held_otherwise(connected: Any, name: str, devices: Devices, leases: list[dict], told: set[str]) -> list[str]:
     """``web1 holds enp1s0v0`` for each of ``devices`` that a running guest holds without a lease of the network ``name``.
 
     That is by its own definition, or from a network that has gone or does not run; those in ``told`` have been named.
@@ -71,7 +69,7 @@ def held_otherwise(connected: Any, name: str, devices: Devices, leases: list[dic
     ]
 
 
-def unleased(connected: Any, devices: Devices, leases: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+def unleased(connected: Any, devices: Devices, leases: list[dict]) -> list[tuple[str, dict]]:
     """Each of ``devices`` that a running guest holds without one of ``leases``, and that guest, as an entry of ``used_by``."""
     leased = {(lease["owner_uuid"], member) for lease in leases for member in devices.shared([member_of(lease) or ""])}
     claims = [(member, guest) for device, guest in guest_claims(running_guests(connected)) for member in devices.shared([device])]

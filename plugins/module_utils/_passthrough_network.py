@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import forgotten_leases, running_guests
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
@@ -23,15 +25,10 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import as_r
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import is_interface_name
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run
-
 __all__ = ["bring_to_state", "describe_networks"]
 
 
-def bring_to_state(options: dict[str, Any], check: bool, run: Run, warn: Callable[[str], None]) -> dict[str, Any]:
+def bring_to_state(options: dict, check: bool, run: Run, warn: Callable[[str], None]) -> dict:
     """The module's result. In check mode it is the same, but nothing is written."""
     uri = options["uri"]
     if options["state"] == "rendered":
@@ -48,8 +45,8 @@ def bring_to_state(options: dict[str, Any], check: bool, run: Run, warn: Callabl
 
 
 def _judge(
-    options: dict[str, Any], pfs: list[dict[str, Any]] | None, check: bool, run: Run, warn: Callable[[str], None]
-) -> tuple[dict[str, Any] | None, bool]:
+    options: dict, pfs: list[dict] | None, check: bool, run: Run, warn: Callable[[str], None]
+) -> tuple[dict | None, bool]:
     """The pool that the options mean (in check mode None while it cannot be told), and whether the PFs are as they will be."""
     if options["state"] == "absent":
         return {}, True
@@ -69,17 +66,17 @@ def _judge(
 class _Run:
     """One run with its connection, while it holds the lock of the daemon."""
 
-    def __init__(self, connected: Any, options: dict[str, Any], journal: Journal, check: bool, warn: Callable[[str], None]) -> None:
+    def __init__(self, connected: Any, options: dict, journal: Journal, check: bool, warn: Callable[[str], None]) -> None:
         self.connected, self.options, self.journal, self.check, self.warn = connected, options, journal, check, warn
         self.name = options["name"]
 
-    def foretell_no_more(self, pfs: list[dict[str, Any]] | None) -> dict[str, Any]:
+    def foretell_no_more(self, pfs: list[dict] | None) -> dict:
         """The result in check mode while it cannot be told what the pool will be."""
         found = self._read()
         actions = [f"bring the network {self.name} to its state, once its VFs are there"]
         return {"changed": True, "actions": actions, "diff": {"before": "", "after": ""}, "network": report(found, pfs) if found else None}
 
-    def converge(self, pool: dict[str, Any], pfs: list[dict[str, Any]] | None) -> dict[str, Any]:
+    def converge(self, pool: dict, pfs: list[dict] | None) -> dict:
         found = self._read()
         recovery = plan_recovery(self.connected, self.name, found, self.journal, pfs, self.options["on_in_use"] == "force")
         if not self.check:
@@ -102,7 +99,7 @@ class _Run:
         }
 
     def _plan(
-        self, before: dict[str, Any] | None, forgotten: list[dict[str, Any]], pool: dict[str, Any], pfs: list[dict[str, Any]] | None
+        self, before: dict | None, forgotten: list[dict], pool: dict, pfs: list[dict] | None
     ) -> NetworkPlanner:
         planner = NetworkPlanner(self.connected, before, self.options, self.journal, forgotten)
         if self.options["state"] == "absent":
@@ -121,7 +118,7 @@ class _Run:
         return planner
 
     def _check_overlap(
-        self, wanted: Element, leases: list[dict[str, Any]], pfs: list[dict[str, Any]] | None, renews: bool, live: Element | None = None
+        self, wanted: Element, leases: list[dict], pfs: list[dict] | None, renews: bool, live: Element | None = None
     ) -> None:
         """Neither another network's VFs, nor what guests hold without a lease of this one: ``leases`` are those, known to libvirt or forgotten.
 
@@ -139,12 +136,12 @@ class _Run:
             raise SriovError(f"{message}. Leave them out of one pool (vfs chooses VFs of a PF), or set overlap=warn.")
         self.warn(f"{message}.")
 
-    def _read(self) -> dict[str, Any] | None:
+    def _read(self) -> dict | None:
         network = find_network(self.connected, self.name)
         return None if network is None else read_network(network)
 
 
-def _pool(options: dict[str, Any], pfs: list[dict[str, Any]] | None, run: Run) -> tuple[dict[str, Any], list[str]]:
+def _pool(options: dict, pfs: list[dict] | None, run: Run) -> tuple[dict, list[str]]:
     """The pool that the options mean, and what to warn of."""
     sysfs = Sysfs()
     if pfs is None:
@@ -159,7 +156,7 @@ def _pool(options: dict[str, Any], pfs: list[dict[str, Any]] | None, run: Run) -
     return {kind: options[kind] for kind in ("pf", "interfaces", "addresses")}, []
 
 
-def _check_remote(options: dict[str, Any]) -> None:
+def _check_remote(options: dict) -> None:
     """What only the kernel of the daemon's host tells cannot be asked for from here."""
     pf, said = options["pf"], f"and what {options['uri']} has is known on that host alone: run this there"
     if options["vfs"] is not None:
@@ -168,7 +165,7 @@ def _check_remote(options: dict[str, Any]) -> None:
         raise SriovError(f"pf {pf!r} is no interface name but another mark of a PF, {said}, or name the PF's interface.")
 
 
-def _check_document_pf(pool: dict[str, Any], pfs: list[dict[str, Any]], run: Run, sysfs: Sysfs) -> None:
+def _check_document_pf(pool: dict, pfs: list[dict], run: Run, sysfs: Sysfs) -> None:
     """A document that names a PF stays as it is given, so libvirt itself must find the VFs."""
     pf = pool["pf"]
     if pf is None or members_of(pool):
@@ -180,7 +177,7 @@ def _check_document_pf(pool: dict[str, Any], pfs: list[dict[str, Any]], run: Run
         raise SriovError(f"The xml names the PF {pf}, from which libvirt cannot make the pool: {said} List its VFs, or use the option pf.")
 
 
-def describe_networks(uri: str, names: list[str] | None, inactive: bool) -> list[dict[str, Any]]:
+def describe_networks(uri: str, names: list[str] | None, inactive: bool) -> list[dict]:
     """The result of passthrough_network_info."""
     pfs = host_pfs(uri)
     with connection(uri, readonly=True) as connected:
@@ -192,7 +189,7 @@ def describe_networks(uri: str, names: list[str] | None, inactive: bool) -> list
     return [report(network, pfs, inactive) for network in sorted(networks, key=lambda network: network["name"])]
 
 
-def _forgotten(connected: Any, guests: list[str], network: dict[str, Any], pfs: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+def _forgotten(connected: Any, guests: list[str], network: dict, pfs: list[dict] | None) -> list[dict]:
     """What guests that run hold of a pool without a lease that libvirt knows of."""
     return [lease for lease in map(fit_of(network, pfs), forgotten_leases(connected, guests, network["name"], network["leases"])) if lease is not None]
 

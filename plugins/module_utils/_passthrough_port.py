@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import guest_runs
@@ -27,7 +27,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._mac import normal_mac
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import host_pfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, expected_members, is_exclusive, miscounted, places, profile_of
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, new_element, parse_network, parse_xml, pool_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, new_element, parse_network, parse_xml, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, find_overlaps, unleased
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
@@ -35,16 +35,13 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import close_record, plan_recovery
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
-if TYPE_CHECKING:
-    from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element
-
 __all__ = ["bring_port_to_state"]
 
 # What tells one lease from another; the rest is what a lease is like.
 _IDENTITY = ("owner_uuid", "owner_name", "mac")
 
 
-def bring_port_to_state(options: dict[str, Any], check: bool) -> dict[str, Any]:
+def bring_port_to_state(options: dict, check: bool) -> dict:
     """The module's result. In check mode it is the same, but nothing is written, and a port that would be made is not known."""
     _check_uuids(options)
     name = options["owner_name"]
@@ -58,7 +55,7 @@ def bring_port_to_state(options: dict[str, Any], check: bool) -> dict[str, Any]:
         return _Port(connected, options, Journal(network_key(options["network"], uri), folder), check).converge()
 
 
-def _check_uuids(options: dict[str, Any]) -> None:
+def _check_uuids(options: dict) -> None:
     for name in ("uuid", "owner_uuid"):
         if options[name] is not None:
             try:
@@ -70,12 +67,12 @@ def _check_uuids(options: dict[str, Any]) -> None:
 class _Port:
     """One run with its connection, while it holds the lock of the daemon."""
 
-    def __init__(self, connected: Any, options: dict[str, Any], journal: Journal, check: bool) -> None:
+    def __init__(self, connected: Any, options: dict, journal: Journal, check: bool) -> None:
         self.connected, self.options, self.journal, self.check = connected, options, journal, check
         self.name = options["network"]
         self.plan = Plan()
 
-    def converge(self) -> dict[str, Any]:
+    def converge(self) -> dict:
         network = self._network()
         self.pfs = host_pfs(self.options["uri"])
         recovery = plan_recovery(self.connected, self.name, read_network(network), self.journal, self.pfs)
@@ -115,7 +112,7 @@ class _Port:
             raise SriovError(f"The network {self.name} is not running, so it gives no leases: start it with vfpool.sriov.passthrough_network.")
         return network
 
-    def _find(self) -> dict[str, Any] | None:
+    def _find(self) -> dict | None:
         """The lease that the options mean. Raises SriovError when they fit several."""
         if self.options["uuid"] is not None:
             return next((lease for lease in self.leases if lease["port"] == self.options["uuid"]), None)
@@ -125,10 +122,10 @@ class _Port:
             raise SriovError(f"{self.options['owner_name']} has several leases of the network {self.name} ({said}): say which by uuid or mac.")
         return fitting[0] if fitting else None
 
-    def _fits(self, lease: dict[str, Any]) -> bool:
+    def _fits(self, lease: dict) -> bool:
         return self.options["mac"] is None or lease["mac"] == self.options["mac"]
 
-    def _release(self, network: Any, lease: dict[str, Any]) -> None:
+    def _release(self, network: Any, lease: dict) -> None:
         if guest_runs(self.connected, lease):
             raise SriovError(f"{describe_lease(lease)} and is a guest that runs: libvirt takes the lease back when it stops.")
 
@@ -208,7 +205,7 @@ class _Port:
                 raise SriovError(f"{said}: {remedy}, and run this again.")
             self.leases = now + self.restored  # a guest started or stopped between the two questions
 
-    def _held_otherwise(self, pool: dict[str, Any]) -> list[dict[str, Any]]:
+    def _held_otherwise(self, pool: dict) -> list[dict]:
         """What is held of the pool without a lease of it, as if it were leases: what running guests have, and what other networks have leased."""
         devices = Devices(pool, self.pfs)
         found = {(guest["uuid"], member): guest["name"] for member, guest in unleased(self.connected, devices, self.leases)}
@@ -241,7 +238,7 @@ class _Port:
             said = f"VLAN {vlan} cannot be set on a lease of the network {self.name}, which has mode {mode}"
             raise SriovError(f"{said}: it takes 0 to 4094, and mode {' or '.join(VLAN_MODES)}.")
 
-    def _check_plug(self, live: Element, plug: dict[str, Any]) -> str:
+    def _check_plug(self, live: Element, plug: dict) -> str:
         pool = pool_of(live)
         member: str = normal_pci_address(plug["address"]) if plug["address"] else plug["interface"]
         wrong = [key for key, right in (("mode", pool["mode"]), ("type", _plug_type(pool["mode"]))) if plug[key] not in (None, right)]
@@ -272,14 +269,14 @@ class _Port:
             _fill_in(port, live)
         return port
 
-    def _check_alone(self, network: Any, found: dict[str, Any]) -> None:
+    def _check_alone(self, network: Any, found: dict) -> None:
         """A lease that shares its member with another is no lease: libvirt gave one VF to two when it had lost count."""
         others = [lease for lease in self.leases if lease is not found and member_of(lease) == member_of(found)]
         if others and is_exclusive(parse_network(network.XMLDesc(0)), parse_xml(found["xml"]).findtext("group")):
             said = f"libvirt has given one member of the network {self.name} to several ({holders([found, *others])})"
             raise SriovError(f"{said}: stop or release all but the one that really uses it.")
 
-    def _compare(self, found: dict[str, Any], keys: tuple[str, ...], remedy: str) -> None:
+    def _compare(self, found: dict, keys: tuple[str, ...], remedy: str) -> None:
         """What is asked for must be what there is: a lease cannot be changed, and another's is not released."""
         options, port = self.options, parse_xml(found["xml"])
         tag = port.find("vlan/tag")
@@ -337,6 +334,6 @@ def _derived_mac(port: str) -> str:
     return "52:54:00:" + ":".join(f"{byte:02x}" for byte in digest[:3])
 
 
-def _report(lease: dict[str, Any]) -> dict[str, Any]:
+def _report(lease: dict) -> dict:
     """``port`` as the module returns it."""
     return {"uuid": lease["port"], **{key: lease[key] for key in ("owner_name", "owner_uuid", "mac", "plug", "xml")}}

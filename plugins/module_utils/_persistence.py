@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._boot_files import boot_files, declared_in, paths
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
@@ -30,7 +29,7 @@ class Persistence:
     Raises SriovError when something else on the host declares the same PF.
     """
 
-    def __init__(self, pf: dict[str, Any], wish: dict[str, Any], vfs: dict[int, dict[str, Any]], count: int, root: str = "/") -> None:
+    def __init__(self, pf: dict, wish: dict, vfs: dict[int, dict], count: int, root: str = "/") -> None:
         self._pf, self._root = pf, root
         keys = self._keys()
         self.key = keys[-1] if is_pci_address(wish["pf"]) else keys[0]
@@ -60,7 +59,7 @@ class Persistence:
         by_address = f"pci{self._pf['pci_address']}"
         return ["enx" + self._pf["permanent_mac"].replace(":", ""), by_address] if self._pf["name"] and self._pf["permanent_mac"] else [by_address]
 
-    def _merge(self, wish: dict[str, Any], vfs: dict[int, dict[str, Any]], count: int) -> dict[str, Any]:
+    def _merge(self, wish: dict, vfs: dict[int, dict], count: int) -> dict:
         """What an earlier run declared goes on, as far as this one neither mentions it nor gives all VFs back."""
         said = {option: wish[option] for option in _OF_THE_PF if wish[option] is not None}
         if said.get("num_vfs") == "0":
@@ -77,7 +76,7 @@ class Persistence:
             merged["num_vfs"] = str(count)
         return merged
 
-    def _declared_before(self) -> dict[str, Any]:
+    def _declared_before(self) -> dict:
         for key in self._keys():
             try:
                 with open(paths(key, self._root)["script"], encoding="utf-8") as script:

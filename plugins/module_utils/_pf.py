@@ -78,7 +78,7 @@ _OF_VF_INTERFACE = (("mac", "address", _MAC, True), ("operstate", "operstate", _
 _OF_PF_INTERFACE = (*_OF_VF_INTERFACE, ("mtu", "mtu", _NUMBER, True), ("speed", "speed", _SPEED, False), ("dev_port", "dev_port", _NUMBER, False))
 
 
-def find_pfs(sysfs: Sysfs, incomplete: Incomplete) -> list[dict[str, Any]]:
+def find_pfs(sysfs: Sysfs, incomplete: Incomplete) -> list[dict]:
     """Every PF of the host in PCI address order; of its VFs only what names them, until `read_vfs`."""
     host = _Reader(None, sysfs, incomplete)
     addresses = host.ask("pfs", _DEVICES, sysfs.names) or ()
@@ -109,9 +109,9 @@ def _by_function(device_class: str, part: str, host: _Reader) -> dict[str, list[
     return found
 
 
-def _read_pf(address: str, read: _Reader) -> dict[str, Any]:
+def _read_pf(address: str, read: _Reader) -> dict:
     folder = f"{_DEVICES}/{address}"
-    pf: dict[str, Any] = dict.fromkeys(_PF_KEYS)
+    pf: dict = dict.fromkeys(_PF_KEYS)
     pf.update(pci_address=address, driver=read.link_name("driver", f"{folder}/driver"))
     read.files(pf, folder, _OF_PF)
     # Ordered by number: as text, virtfn10 comes before virtfn2.
@@ -125,8 +125,8 @@ def _read_pf(address: str, read: _Reader) -> dict[str, Any]:
     return pf
 
 
-def _find_vf(index: int, read: _Reader) -> dict[str, Any]:
-    vf: dict[str, Any] = dict.fromkeys(_VF_KEYS)
+def _find_vf(index: int, read: _Reader) -> dict:
+    vf: dict = dict.fromkeys(_VF_KEYS)
     vf["index"] = read.vf = index
     address = read.link_name("pci_address", f"{_DEVICES}/{read.pf}/virtfn{index}")
     if address is not None and is_pci_address(address):
@@ -136,7 +136,7 @@ def _find_vf(index: int, read: _Reader) -> dict[str, Any]:
     return vf
 
 
-def _add_interfaces(pf: dict[str, Any], interfaces: dict[str, list[str]], rdma: dict[str, list[str]], read: _Reader) -> None:
+def _add_interfaces(pf: dict, interfaces: dict[str, list[str]], rdma: dict[str, list[str]], read: _Reader) -> None:
     """The interfaces and RDMA devices of a PF and its VFs."""
     own, representors = _ports(interfaces.get(pf["pci_address"], []), read)
     pf["other_interfaces"] = own[1:]
@@ -172,7 +172,7 @@ def _by_port(interfaces: list[str], read: _Reader) -> list[str]:
     return sorted(interfaces, key=lambda name: (read.file("dev_port", f"class/net/{name}/dev_port", _NUMBER) or 0, name))
 
 
-def read_vfs(pf: dict[str, Any], links: dict[str, dict[str, Any]], sysfs: Sysfs, incomplete: Incomplete) -> None:
+def read_vfs(pf: dict, links: dict[str, dict], sysfs: Sysfs, incomplete: Incomplete) -> None:
     """The rest of each VF of a PF found by `find_pfs`: one system call for each, and six more for an interface that is not in ``links``.
 
     ``links`` are the host's interfaces by name, as ``ip -json`` tells them: the kernel gives the same for all at once that sysfs has for each.
@@ -231,7 +231,7 @@ class _Reader:
     def link_name(self, part: str, path: str) -> str | None:
         return self.ask(part, path, self.sysfs.link_name)
 
-    def files(self, facts: dict[str, Any], folder: str, files: tuple[tuple[str, str, _Form, bool], ...]) -> None:
+    def files(self, facts: dict, folder: str, files: tuple[tuple[str, str, _Form, bool], ...]) -> None:
         """Set the key of each file of a folder."""
         for key, file, form, required in files:
             facts[key] = self.file(key, f"{folder}/{file}", form, required)

@@ -10,12 +10,12 @@ from typing import Any
 __all__ = ["as_diff"]
 
 
-def as_diff(title: str, before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
+def as_diff(title: str, before: dict, after: dict) -> dict[str, str]:
     """The value of `diff`: one line for each option, and one for each VF."""
     return {"before_header": title, "after_header": title, "before": _yaml(before), "after": _yaml(after)}
 
 
-def _yaml(state: dict[str, Any]) -> str:
+def _yaml(state: dict) -> str:
     return "".join(_entry(key, value) for key, value in state.items())
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._carrier import wait_for_carrier
 from ansible_collections.vfpool.sriov.plugins.module_utils._command import in_turn
@@ -40,7 +39,7 @@ _CARRIER = 15
 class PfKernel:
     """The kernel's side of one PF. Each method does one thing at once and raises SriovError when the kernel refuses."""
 
-    def __init__(self, pf: dict[str, Any], run: Callable[..., tuple[int, str, str]], timeout: float = 120, sysfs: Sysfs | None = None) -> None:
+    def __init__(self, pf: dict, run: Callable[..., tuple[int, str, str]], timeout: float = 120, sysfs: Sysfs | None = None) -> None:
         self.sysfs = sysfs or Sysfs()
         self._pf = pf
         self._run = run
@@ -129,7 +128,7 @@ class PfKernel:
         words = [value] if option == "link" else [option, value]
         self._command(["ip", "link", "set", "dev", self._pf["name"], *words], f"{option} {value}")
 
-    def set_attributes(self, wanted: dict[int, dict[str, Any]]) -> None:
+    def set_attributes(self, wanted: dict[int, dict]) -> None:
         """Bring the attributes of VFs (index to `config` of the facts, as far as declared) to what is wanted, in one process."""
         if not wanted:
             return
@@ -138,7 +137,7 @@ class PfKernel:
             wait_for_carrier(f"{self.sysfs.root}/class/net/{self._pf['name']}", min(self._timeout, _CARRIER))
         set_attributes(self._pf, wrong, self._run)
 
-    def mac_is_given(self, vf: dict[str, Any]) -> bool:
+    def mac_is_given(self, vf: dict) -> bool:
         """Whether a VF has its admin MAC from an administrator; a driver may show the one that a VF has chosen for itself.
 
         An address that the VF itself does not use must have been given; one that it uses, only if it counts as permanent.
@@ -149,7 +148,7 @@ class PfKernel:
         chosen = vf["mac"] == admin_mac and self.sysfs.text(f"class/net/{vf['name']}/addr_assign_type") != "0"
         return not chosen
 
-    def _link(self) -> dict[str, Any]:
+    def _link(self) -> dict:
         try:
             return read_link(self._pf["name"], in_turn(self._run))
         except Unreadable as error:

@@ -38,19 +38,19 @@ class PfPlan:
 
     def __init__(
         self,
-        pf: dict[str, Any],
-        wish: dict[str, Any],
+        pf: dict,
+        wish: dict,
         kernel: PfKernel,
         drivers: VfDrivers,
-        look_again: Callable[[], tuple[dict[str, Any], list[str]]],
+        look_again: Callable[[], tuple[dict, list[str]]],
         unknown_use: Iterable[str] = (),
         root: str = "/",
     ) -> None:
         self.plan = Plan()
-        self.affected: list[dict[str, Any]] = []
+        self.affected: list[dict] = []
         self.warnings: list[str] = []
-        self.before: dict[str, Any] = {}
-        self.after: dict[str, Any] = {}
+        self.before: dict = {}
+        self.after: dict = {}
         self._pf, self._wish, self._kernel, self._drivers, self._look_again = pf, wish, kernel, drivers, look_again
         self._name = describe_pf(pf)
         if pf["num_vfs"] is None or pf["total_vfs"] is None:
@@ -71,7 +71,7 @@ class PfPlan:
         self._add_steps(count, new_mode, self._plan_of_vfs(declared, count), list(unknown_use))
         persistence.add_steps(self.plan)
 
-    def _plan_of_vfs(self, declared: dict[int, dict[str, Any]], count: int) -> VfPlan:
+    def _plan_of_vfs(self, declared: dict[int, dict], count: int) -> VfPlan:
         if not self._remakes_vfs and self._wish["on_in_use"] == "fail":
             declared, left = leave_to_guests(self._pf, declared)
             self.warnings += left
@@ -134,7 +134,7 @@ class PfPlan:
         self._refuse(self._pf, lost, change, unknown_use)
         self.affected = affected(self._pf, lost)
 
-    def _refuse(self, pf: dict[str, Any], lost: list[int], change: str, unknown_use: list[str]) -> None:
+    def _refuse(self, pf: dict, lost: list[int], change: str, unknown_use: list[str]) -> None:
         if self._wish["on_in_use"] == "fail":
             refuse_if_in_use(pf, lost, change, unknown_use)
         refuse_if_open(pf, lost)
@@ -175,7 +175,7 @@ class PfPlan:
             self.plan.add(f"set {option} of {self._name} from {now} to {wanted}", partial(set_to, str(wanted)), partial(set_to, str(now)))
 
 
-def wanted_num_vfs(text: str | None, pf: dict[str, Any]) -> int | None:
+def wanted_num_vfs(text: str | None, pf: dict) -> int | None:
     """The number that the option ``num_vfs`` means for this PF; SriovError when it cannot have so many."""
     if text is None:
         return None

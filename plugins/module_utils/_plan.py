@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["NOTHING", "Plan", "Step"]
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges, parse_ranges
@@ -18,7 +17,7 @@ __all__ = ["interface_pool", "pool_vfs"]
 _OF_VFS = re.compile(r"vfs\[(.+)\](?:\.(.+))?")
 
 
-def pool_vfs(pf: dict[str, Any], vfs: str | None = None) -> list[dict[str, Any]]:
+def pool_vfs(pf: dict, vfs: str | None = None) -> list[dict]:
     """The VFs of ``pf`` in index order, all of them or those in the range ``vfs``.
 
     Raises SriovError for a malformed range and for an index that the PF does not have.
@@ -35,7 +34,7 @@ def pool_vfs(pf: dict[str, Any], vfs: str | None = None) -> list[dict[str, Any]]
 
 
 def interface_pool(
-    sriov: dict[str, Any], pf: str | None = None, vfs: str | None = None, by: str = "name", unused: bool = False, nameless: str = "skip"
+    sriov: dict, pf: str | None = None, vfs: str | None = None, by: str = "name", unused: bool = False, nameless: str = "skip"
 ) -> list[str]:
     """The devices that a PF gives to a pool, in VF index order.
 
@@ -59,7 +58,7 @@ def interface_pool(
     return [vf[by] for vf in members if vf[by] is not None]
 
 
-def _choose(sriov: dict[str, Any], pf: str | None) -> dict[str, Any]:
+def _choose(sriov: dict, pf: str | None) -> dict:
     if "pfs" not in sriov:
         return sriov if pf is None else select_pf(pf, [sriov])
     if pf is not None:
@@ -70,7 +69,7 @@ def _choose(sriov: dict[str, Any], pf: str | None) -> dict[str, Any]:
     raise SriovError(f"The facts hold {len(sriov['pfs'])} PFs ({there}): say which one with pf.")
 
 
-def _refuse_partial(incomplete: list[dict[str, Any]], pf: dict[str, Any], members: set[int], whole: bool, by: str) -> None:
+def _refuse_partial(incomplete: list[dict], pf: dict, members: set[int], whole: bool, by: str) -> None:
     """Half the truth would make a pool of fewer VFs than there are, without a word."""
     for entry in incomplete:
         if entry["pf"] not in (pf["pci_address"], None):
@@ -82,7 +81,7 @@ def _refuse_partial(incomplete: list[dict[str, Any]], pf: dict[str, Any], member
             raise SriovError(f"The facts may lack VFs of {describe_pf(pf)} ({entry['reason']}): gather them again.")
 
 
-def _unused(members: list[dict[str, Any]], pf: dict[str, Any]) -> list[dict[str, Any]]:
+def _unused(members: list[dict], pf: dict) -> list[dict]:
     unknown = [vf["index"] for vf in members if vf["used_by"] is None]
     if unknown:
         raise SriovError(

@@ -11,20 +11,17 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import running_owners
+from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import check_single, holders, member_of, parse_port, put_back, read_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_PORT, error_code, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import is_exclusive, miscounted
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import explicit_text, members_of, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import define_anew
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 
 __all__ = ["interrupted", "rebuild", "restore", "undo_rebuild"]
 
@@ -32,10 +29,10 @@ __all__ = ["interrupted", "rebuild", "restore", "undo_rebuild"]
 def rebuild(
     network: Any,
     journal: Journal,
-    known: list[dict[str, Any]],
-    take: Callable[[dict[str, Any]], dict[str, Any] | None],
+    known: list[dict],
+    take: Callable[[dict], dict | None],
     force: bool,
-    forgotten: list[dict[str, Any]],
+    forgotten: list[dict],
 ) -> None:
     """Stop and start ``network`` so that its live pool is what its definition gives now.
 
@@ -99,7 +96,7 @@ def undo_rebuild(network: Any, journal: Journal) -> None:
     restore(network, journal, leases)
 
 
-def interrupted(record: dict[str, Any], which: str, ledger: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def interrupted(record: dict, which: str, ledger: list[dict]) -> list[dict]:
     """The leases that a rebuild was cut short of putting back: of those to keep (``leases``), or of those from before it (``before``)."""
     leases = list(map(parse_port, record[which]))
     known = {parse_port(document)["port"] for document in record["leases"] + record["before"]}
@@ -109,7 +106,7 @@ def interrupted(record: dict[str, Any], which: str, ledger: list[dict[str, Any]]
     return [lease for lease in leases if lease["port"] not in there and (lease["owner_uuid"], lease["mac"]) not in again]
 
 
-def restore(network: Any, journal: Journal, leases: list[dict[str, Any]], lacking: bool = False) -> None:
+def restore(network: Any, journal: Journal, leases: list[dict], lacking: bool = False) -> None:
     """Make ``network`` run again with ``leases`` in its ledger, after a rebuild that was cut short or failed.
 
     Where its definition cannot start, or is ``lacking`` what is leased, it runs with the members that it had.
@@ -150,11 +147,11 @@ def _members(network: Any) -> list[str]:
     return members_of(pool_of(parse_network(network.XMLDesc(0))))
 
 
-def _documents(leases: list[dict[str, Any]]) -> list[str]:
+def _documents(leases: list[dict]) -> list[str]:
     return [lease["xml"] for lease in leases]
 
 
-def _enter(network: Any, journal: Journal, leases: list[dict[str, Any]], ran: set[str]) -> None:
+def _enter(network: Any, journal: Journal, leases: list[dict], ran: set[str]) -> None:
     """Put ``leases`` back, except of the guests that ``ran`` and have stopped while the ledger was empty."""
     put_back(network, leases, journal.mark)
     stopped = ran - running_owners(network.connect())
@@ -172,12 +169,12 @@ def _release(network: Any, port: str) -> None:
             raise
 
 
-def _in_pool_order(leases: list[dict[str, Any]], network: Any) -> list[dict[str, Any]]:
+def _in_pool_order(leases: list[dict], network: Any) -> list[dict]:
     order = {member: position for position, member in enumerate(_members(network))}
     return sorted(leases, key=lambda lease: order.get(member_of(lease) or "", len(order)))
 
 
-def _prove(network: Any, leases: list[dict[str, Any]]) -> None:
+def _prove(network: Any, leases: list[dict]) -> None:
     """Each lease is in the ledger again, and each member counted as often as it is held."""
     found = read_leases(network, leases)
     there = {lease["port"] for lease in found}

@@ -9,20 +9,17 @@ They are missing after a rebuild that was cut short, and after someone stopped a
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import forgotten_leases, guest_runs, running_guests
+from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, parse_port, put_back
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, fit
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import network_text, parse_network, pool_of, set_members
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 
 __all__ = ["Recovery", "as_recovered", "close_record", "enter", "fit_of", "plan_recovery"]
 
@@ -31,12 +28,12 @@ class Recovery(NamedTuple):
     """``plan`` puts the leases ``restored`` back. ``forgotten`` are those that it cannot: their network does not run, or not with their members."""
 
     plan: Plan
-    restored: list[dict[str, Any]]
-    forgotten: list[dict[str, Any]]
+    restored: list[dict]
+    forgotten: list[dict]
 
 
 def plan_recovery(
-    connected: Any, name: str, current: dict[str, Any] | None, journal: Journal, pfs: list[dict[str, Any]] | None, force: bool = False
+    connected: Any, name: str, current: dict | None, journal: Journal, pfs: list[dict] | None, force: bool = False
 ) -> Recovery:
     """The steps that finish what another run began and put back what libvirt forgot, before anything else is planned.
 
@@ -78,7 +75,7 @@ def plan_recovery(
     return Recovery(plan, fitting, rest)
 
 
-def _record(connected: Any, name: str, journal: Journal) -> dict[str, Any] | None:
+def _record(connected: Any, name: str, journal: Journal) -> dict | None:
     """The record of the network ``name``. One of a network that is gone is of the one that has its name now, which has none of the leases yet."""
     record = journal.read()
     if record is None:
@@ -91,7 +88,7 @@ def _record(connected: Any, name: str, journal: Journal) -> dict[str, Any] | Non
     return {**record, "stopped": True, "done": set()}
 
 
-def _outstanding(connected: Any, record: dict[str, Any] | None, which: str, ledger: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _outstanding(connected: Any, record: dict | None, which: str, ledger: list[dict]) -> list[dict]:
     """Of the leases that a rebuild was to keep (``leases``) or of those before it (``before``): what the ledger lacks and may be held."""
     if record is None:
         return []
@@ -101,18 +98,18 @@ def _outstanding(connected: Any, record: dict[str, Any] | None, which: str, ledg
     return [lease for lease in missing if guest_runs(connected, lease) is not False]
 
 
-def _without(leases: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _without(leases: list[dict], others: list[dict]) -> list[dict]:
     ports = {lease["port"] for lease in others}
     return [lease for lease in leases if lease["port"] not in ports]
 
 
-def fit_of(current: dict[str, Any], pfs: list[dict[str, Any]] | None) -> Callable[[dict[str, Any]], dict[str, Any] | None]:
+def fit_of(current: dict, pfs: list[dict] | None) -> Callable[[dict], dict | None]:
     """How the network takes a lease while it runs, or will when it is started."""
     pool = pool_of(parse_network(current["xml" if current["active"] else "xml_inactive"]))
     return fit(pool["mode"], expected_members(pool, pfs), pfs)
 
 
-def as_recovered(current: dict[str, Any], restored: list[dict[str, Any]], pfs: list[dict[str, Any]] | None) -> dict[str, Any]:
+def as_recovered(current: dict, restored: list[dict], pfs: list[dict] | None) -> dict:
     """What ``current`` will be after its recovery: running as it is defined, with every lease. For check mode."""
     leases = current["leases"] + restored
     live = parse_network(current["xml_inactive"])
@@ -132,7 +129,7 @@ def close_record(connected: Any, name: str, journal: Journal) -> None:
         journal.remove()
 
 
-def enter(connected: Any, name: str, leases: list[dict[str, Any]]) -> None:
+def enter(connected: Any, name: str, leases: list[dict]) -> None:
     """Put ``leases`` into the ledger of an active network."""
     with said_by_libvirt(f"put leases of the network {name} back"):
         put_back(find_network(connected, name), leases)

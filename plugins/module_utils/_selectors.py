@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_address, normal_pci_address
-
-if TYPE_CHECKING:
-    from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
 __all__ = ["describe_pf", "is_interface_name", "select_pf"]
 
@@ -21,7 +19,7 @@ _NOT_IN_NAMES = re.compile(r"[/:\s]")
 _LONGEST_NAME, _LONGEST_ALTNAME = 15, 127  # bytes: IFNAMSIZ and ALTIFNAMSIZ of linux/if.h, less the byte that ends them
 
 
-def select_pf(selector: str, pfs: list[dict[str, Any]], sysfs: Sysfs | None = None) -> dict[str, Any]:
+def select_pf(selector: str, pfs: list[dict], sysfs: Sysfs | None = None) -> dict:
     """The one PF of ``pfs`` that ``selector`` means: an interface name, altname, PCI address or permanent MAC address.
 
     Raises SriovError, with the PFs that there are, when none or more than one fits. On the host itself, ``sysfs`` tells what it is instead.
@@ -38,7 +36,7 @@ def select_pf(selector: str, pfs: list[dict[str, Any]], sysfs: Sysfs | None = No
     raise SriovError(f"No PF of this host is {selector!r}{_instead(selector, pfs, sysfs)}: {_there(pfs)}.")
 
 
-def describe_pf(pf: dict[str, Any]) -> str:
+def describe_pf(pf: dict) -> str:
     """``enp1s0 (0000:01:00.0)``, or the address alone where the PF has no interface."""
     return f"{pf['name']} ({pf['pci_address']})" if pf["name"] else pf["pci_address"]
 
@@ -48,13 +46,13 @@ def is_interface_name(text: str, longest: int = _LONGEST_NAME) -> bool:
     return 0 < len(text.encode()) <= longest and text not in (".", "..") and not _NOT_IN_NAMES.search(text)
 
 
-def _there(pfs: list[dict[str, Any]]) -> str:
+def _there(pfs: list[dict]) -> str:
     if not pfs:
         return "the host has none, so load the card's driver, and switch SR-IOV on in the firmware"
     return f"the PFs are {', '.join(map(describe_pf, pfs))}"
 
 
-def _fits(selector: str, pf: dict[str, Any]) -> bool:
+def _fits(selector: str, pf: dict) -> bool:
     if is_pci_address(selector):
         return bool(normal_pci_address(selector) == pf["pci_address"])
     if _MAC.fullmatch(selector):
@@ -64,7 +62,7 @@ def _fits(selector: str, pf: dict[str, Any]) -> bool:
     return selector == pf["name"] or selector in (pf["altnames"] or [])
 
 
-def _instead(selector: str, pfs: list[dict[str, Any]], sysfs: Sysfs | None) -> str:
+def _instead(selector: str, pfs: list[dict], sysfs: Sysfs | None) -> str:
     if sysfs is None:
         return ""
     from ansible_collections.vfpool.sriov.plugins.module_utils._not_a_pf import what_it_is  # filters have no host to look at
@@ -73,7 +71,7 @@ def _instead(selector: str, pfs: list[dict[str, Any]], sysfs: Sysfs | None) -> s
     return f" ({words})" if words else ""
 
 
-def _owner_of_vf(selector: str, pfs: list[dict[str, Any]]) -> Any:
+def _owner_of_vf(selector: str, pfs: list[dict]) -> Any:
     address = normal_pci_address(selector) if is_pci_address(selector) else None
     for pf in pfs:
         for vf in pf["vfs"]:

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 __all__ = ["Incomplete", "Sysfs"]
 
@@ -42,7 +40,7 @@ class Incomplete:
             for part in parts:
                 self.note(part, pf, str(error))
 
-    def entries(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[dict]:
         """`incomplete` of the facts; VFs that lack the same for the same reason share an entry, whose part is such as ``vfs[0-6].mac``."""
         if not self._notes:
             return []

@@ -38,10 +38,10 @@ class Setting(NamedTuple):
     """One group of attributes of one VF that is not as it should be, with every value of the group."""
 
     vf: int
-    values: dict[str, Any]
+    values: dict
 
 
-def settings(configs: dict[int, dict[str, Any]], wanted: dict[int, dict[str, Any]]) -> list[Setting]:
+def settings(configs: dict[int, dict], wanted: dict[int, dict]) -> list[Setting]:
     """What has to be set so that each VF of ``configs`` (VF index to `config` of the facts) is as in ``wanted``.
 
     A VF whose configuration is not known is set whatever it may be.
@@ -60,7 +60,7 @@ def batch(interface: str, wrong: list[Setting]) -> str:
     return "".join(f"link set dev {interface} vf {setting.vf} {' '.join(_words(setting.values))}\n" for setting in wrong)
 
 
-def _words(values: dict[str, Any]) -> Iterator[str]:
+def _words(values: dict) -> Iterator[str]:
     for name, value in values.items():
         # Only with another protocol does ip use the newer message, which older drivers do not know.
         if name != "vlan_proto" or value != "802.1Q":
@@ -71,12 +71,12 @@ def _shown(value: Any) -> str:
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
 
 
-def describe(values: dict[str, Any]) -> str:
+def describe(values: dict) -> str:
     """``vlan 100, trust on``: in the user's words."""
     return ", ".join(f"{name} {_shown(value)}" for name, value in values.items())
 
 
-def set_attributes(pf: dict[str, Any], wrong: list[Setting], run: Callable[..., tuple[int, str, str]]) -> None:
+def set_attributes(pf: dict, wrong: list[Setting], run: Callable[..., tuple[int, str, str]]) -> None:
     """Set them all in one process; SriovError names the first VF, attribute and value that the driver refuses.
 
     All that is wrong with a VF goes to the kernel at once, for that is faster. The kernel does not say which part of it was refused:
@@ -103,7 +103,7 @@ def _of_each_vf(wrong: list[Setting]) -> list[Setting]:
     return together
 
 
-def _refusal(pf: dict[str, Any], wrong: list[Setting], run: Callable[..., tuple[int, str, str]]) -> tuple[Setting, str] | None:
+def _refusal(pf: dict, wrong: list[Setting], run: Callable[..., tuple[int, str, str]]) -> tuple[Setting, str] | None:
     """The first setting that the kernel refuses, and its words; those after it are not set."""
     if not wrong:
         return None

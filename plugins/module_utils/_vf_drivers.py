@@ -9,7 +9,6 @@ Source: Documentation/ABI/testing/sysfs-bus-pci of the Linux kernel (driver_over
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
@@ -40,7 +39,7 @@ def as_declared(driver: str | None) -> str:
 class VfDrivers:
     """Binds the VFs of one PF; each method raises SriovError where the kernel refuses."""
 
-    def __init__(self, pf: dict[str, Any], run: Callable[..., tuple[int, str, str]], timeout: float, sysfs: Sysfs) -> None:
+    def __init__(self, pf: dict, run: Callable[..., tuple[int, str, str]], timeout: float, sysfs: Sysfs) -> None:
         self._pf, self._run, self._timeout, self._sysfs = pf, run, timeout, sysfs
 
     def refuse_impossible(self, driver: str) -> None:

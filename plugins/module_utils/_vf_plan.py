@@ -39,7 +39,7 @@ _OF_GUESTS = ("mac", "vlan", "qos", "vlan_proto")
 _LISTED = 6
 
 
-def settings_to_keep(pf: dict[str, Any], count: int, kernel_says: Callable[[dict[str, Any]], bool]) -> dict[int, dict[str, Any]]:
+def settings_to_keep(pf: dict, count: int, kernel_says: Callable[[dict], bool]) -> dict[int, dict]:
     """The settings that the first ``count`` VFs have from someone, so that making them anew does not lose what nobody mentioned.
 
     ``kernel_says`` tells whether a VF has its MAC address from an administrator rather than by chance.
@@ -55,12 +55,12 @@ def settings_to_keep(pf: dict[str, Any], count: int, kernel_says: Callable[[dict
     return kept
 
 
-def drivers_to_keep(pf: dict[str, Any], count: int) -> dict[int, str]:
+def drivers_to_keep(pf: dict, count: int) -> dict[int, str]:
     """Those of the first ``count`` VFs that someone gave to a driver for user space: a new VF gets the card's own."""
     return {vf["index"]: vf["driver"] for vf in pf["vfs"][:count] if vf["driver"] and not has_interface(vf["driver"])}
 
 
-def leave_to_guests(pf: dict[str, Any], wanted: dict[int, dict[str, Any]]) -> tuple[dict[int, dict[str, Any]], list[str]]:
+def leave_to_guests(pf: dict, wanted: dict[int, dict]) -> tuple[dict[int, dict], list[str]]:
     """``wanted`` without what libvirt has set otherwise for a guest that has the VF now, or may have it, and a sentence about each of these."""
     chosen, left = dict(wanted), []
     for vf in pf["vfs"]:
@@ -74,7 +74,7 @@ def leave_to_guests(pf: dict[str, Any], wanted: dict[int, dict[str, Any]]) -> tu
     return chosen, left
 
 
-def _why_left(vf: dict[str, Any]) -> str:
+def _why_left(vf: dict) -> str:
     """Why a VF keeps what libvirt may have set for a guest, and what to do; empty where no guest has it."""
     if vf["used_by"] is None:
         return "because it is not known whether a guest has it: run this again when that is known"
@@ -85,7 +85,7 @@ def _why_left(vf: dict[str, Any]) -> str:
 class VfPlan:
     """What is declared for the VFs, against what they are. ``count`` is the number of VFs that there will be, and ``remade`` whether all are new."""
 
-    def __init__(self, pf: dict[str, Any], wanted: dict[int, dict[str, Any]], count: int, remade: bool, kernel: PfKernel, drivers: VfDrivers) -> None:
+    def __init__(self, pf: dict, wanted: dict[int, dict], count: int, remade: bool, kernel: PfKernel, drivers: VfDrivers) -> None:
         self._pf, self._count, self._remade, self._kernel, self._drivers = pf, count, remade, kernel, drivers
         self._name = describe_pf(pf)
         self._now = {vf["index"]: vf for vf in pf["vfs"]}
@@ -123,13 +123,13 @@ class VfPlan:
             undo = None if self._remade else partial(self._kernel.set_attributes, old)  # new VFs go again
             plan.add(f"set {_listed(changes)} of {self._name}", partial(self._kernel.set_attributes, changes), undo)
 
-    def _attributes_of_new_vfs(self) -> dict[int, dict[str, Any]]:
+    def _attributes_of_new_vfs(self) -> dict[int, dict]:
         kept = settings_to_keep(self._pf, self._count, self._kernel.mac_is_given)
         wanted = {index: {**kept.get(index, {}), **self._attributes.get(index, {})} for index in sorted({*kept, *self._attributes})}
         return {index: attributes for index, attributes in wanted.items() if attributes}
 
-    def _other_attributes(self, configs: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
-        changes: dict[int, dict[str, Any]] = {}
+    def _other_attributes(self, configs: dict[int, dict]) -> dict[int, dict]:
+        changes: dict[int, dict] = {}
         for setting in settings(configs, self._attributes):
             news = {name: value for name, value in setting.values.items() if configs[setting.vf].get(name) != value}
             changes.setdefault(setting.vf, {}).update(news)
@@ -176,7 +176,7 @@ class VfPlan:
             after[index] = {"pci_address": later_address(self._pf["pci_address"], distance), **after[index]}
 
 
-def _only(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def _only(values: dict, names: tuple[str, ...]) -> dict:
     return {name: values[name] for name in names if name in values}
 
 
@@ -188,7 +188,7 @@ def _grouped(values: dict[int, Any]) -> list[tuple[Any, list[int]]]:
     return list(groups.values())
 
 
-def _listed(changes: dict[int, dict[str, Any]]) -> str:
+def _listed(changes: dict[int, dict]) -> str:
     groups = _grouped(changes)
     if len(groups) > _LISTED:
         return f"attributes of VF {format_ranges(changes)}"

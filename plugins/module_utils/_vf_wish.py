@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._mac import normal_mac
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges, parse_ranges
@@ -18,12 +16,12 @@ _NO_MAC = "00:00:00:00:00:00"  # an admin MAC of zeros is none: the VF chooses i
 _LIMITS = {"vlan": (0, 4094), "qos": (0, 7), "min_tx_rate": (0, 2**32 - 1), "max_tx_rate": (0, 2**32 - 1), "msix_count": (1, 2048)}
 
 
-def wanted_vfs(entries: list[dict[str, Any]] | None, num_vfs: int, pf: dict[str, Any]) -> dict[int, dict[str, Any]]:
+def wanted_vfs(entries: list[dict] | None, num_vfs: int, pf: dict) -> dict[int, dict]:
     """VF index to what is declared for that VF, without what is not mentioned, on a PF that will have ``num_vfs`` VFs.
 
     Raises SriovError for an index that the PF will not have or that two entries name, and for values that no card takes.
     """
-    wanted: dict[int, dict[str, Any]] = {}
+    wanted: dict[int, dict] = {}
     for entry in entries or []:
         indices = parse_ranges(entry["index"], "vfs.index")
         declared = {key: value for key, value in entry.items() if key != "index" and value is not None}
@@ -41,7 +39,7 @@ def wanted_vfs(entries: list[dict[str, Any]] | None, num_vfs: int, pf: dict[str,
     return wanted
 
 
-def _check(declared: dict[str, Any], vf: str) -> None:
+def _check(declared: dict, vf: str) -> None:
     for attribute, (least, most) in _LIMITS.items():
         if attribute in declared and not least <= declared[attribute] <= most:
             raise SriovError(f"{attribute} {declared[attribute]} of {vf} is out of range: write {least} to {most}.")
@@ -49,7 +47,7 @@ def _check(declared: dict[str, Any], vf: str) -> None:
         declared["mac"] = normal_mac(declared["mac"], vf)
 
 
-def _check_rates(wanted: dict[int, dict[str, Any]], now: dict[int, dict[str, Any]], pf: dict[str, Any]) -> None:
+def _check_rates(wanted: dict[int, dict], now: dict[int, dict], pf: dict) -> None:
     for index, declared in wanted.items():
         if "min_tx_rate" in declared or "max_tx_rate" in declared:
             rates = {**now.get(index, {}), **declared}
@@ -61,7 +59,7 @@ def _check_rates(wanted: dict[int, dict[str, Any]], now: dict[int, dict[str, Any
                 )
 
 
-def _check_macs(wanted: dict[int, dict[str, Any]], now: dict[int, dict[str, Any]], pf: dict[str, Any]) -> None:
+def _check_macs(wanted: dict[int, dict], now: dict[int, dict], pf: dict) -> None:
     owners = {pf["mac"]: "the PF itself"}
     owners.update((config["mac"], f"VF {index}") for index, config in now.items() if config.get("mac") and "mac" not in wanted.get(index, {}))
     for index, declared in wanted.items():

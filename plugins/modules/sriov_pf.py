@@ -316,12 +316,12 @@ def undisturbed(run: Callable[..., Any]) -> Callable[..., Any]:
     return run_whole
 
 
-def for_plan(sriov: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def for_plan(sriov: dict) -> tuple[dict, list[str]]:
     """The PF of the facts for a plan that may take VFs, and why it is not known who uses some of them."""
     return without_libvirt(sriov)[0], [entry["reason"] for entry in sriov["incomplete"] if entry["part"].endswith("used_by")]
 
 
-def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict[str, Any]:
+def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict:
     """Plan, and outside check mode apply; the lock is held from the reading of the plan's ground to its last step."""
     # The kernel's words are looked for in what ip says, so it has to say them in English.
     module.run_command_environ_update = {"LC_ALL": "C"}
@@ -331,7 +331,7 @@ def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict[str, Any]:
     everything, usage = frozenset(("min", "config", "usage")), frozenset(("min", "usage"))
     address = gather([module.params["pf"]], frozenset(("min",)), run, sysfs)["pfs"][0]["pci_address"]
 
-    def look_again() -> tuple[dict[str, Any], list[str]]:
+    def look_again() -> tuple[dict, list[str]]:
         return for_plan(gather([address], usage, run, sysfs))
 
     with locked("PF", address, timeout, check=module.check_mode):

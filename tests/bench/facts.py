@@ -9,7 +9,6 @@ import json
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.vfpool.sriov.tests.bench.host import NEW_SSH, OPEN_SSH, bench_host, run_of
 from ansible_collections.vfpool.sriov.tests.bench.table import Row, interleaved, table
@@ -166,11 +165,11 @@ def _memory(host: Host, module: list[str]) -> tuple[int, int]:
     return own, resident
 
 
-def _size(sriov: dict[str, Any]) -> int:
+def _size(sriov: dict) -> int:
     return len(json.dumps({"ansible_facts": {"sriov": sriov}}))
 
 
-def _with_configuration(sriov: dict[str, Any]) -> dict[str, Any]:
+def _with_configuration(sriov: dict) -> dict:
     """As on a card whose driver tells each VF's configuration; the synthetic one has no such driver."""
     config = {
         "mac": "ca:a1:9e:cb:58:98", "vlan": 0, "qos": 0, "vlan_proto": "802.1Q", "spoofchk": True, "trust": False, "link_state": "auto",

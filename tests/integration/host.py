@@ -146,7 +146,7 @@ class Host(Namespaces):
 
     # Our modules
 
-    def module(self, module_name: str, /, *, check: bool = False, diff: bool = True, **arguments: Any) -> dict[str, Any]:
+    def module(self, module_name: str, /, *, check: bool = False, diff: bool = True, **arguments: Any) -> dict:
         """Run a module of this collection as Ansible does, and give its result; a failure fails the test."""
         result = self.attempt(module_name, check=check, diff=diff, **arguments)
         assert not result.get("failed"), result.get("msg") or result
@@ -159,16 +159,16 @@ class Host(Namespaces):
         assert "Traceback" not in json.dumps(result), result
         return str(result["msg"])
 
-    def attempt(self, module_name: str, /, *, check: bool = False, diff: bool = True, **arguments: Any) -> dict[str, Any]:
+    def attempt(self, module_name: str, /, *, check: bool = False, diff: bool = True, **arguments: Any) -> dict:
         """Run a module and give its result, whether it failed or not."""
         options = [option for option, given in (("--check", check), ("--diff", diff)) if given]
         options += ["-a", json.dumps(arguments)] if arguments else []
         results = self.ansible("ansible", "localhost", "-m", f"vfpool.sriov.{module_name}", *options)
         assert results, "Ansible gave no result: see its own words above."
-        result: dict[str, Any] = results[0]["result"]
+        result: dict = results[0]["result"]
         return {**result, "failed": results[0]["status"] == "failed"}
 
-    def ansible(self, *command: str) -> list[dict[str, Any]]:
+    def ansible(self, *command: str) -> list[dict]:
         """Run `ansible …` or `ansible-playbook …` against this host; task, host, status and result of every task come back.
 
         Settings of Ansible may stand before it, such as `ANSIBLE_CACHE_PLUGIN=jsonfile`.
@@ -178,7 +178,7 @@ class Host(Namespaces):
         print(json.dumps(command), file=runner.stdin, flush=True)
         line = answer(runner, runner.kill)
         assert line, "The runner of Ansible is gone, or had to be ended: see its own words above."
-        results: list[dict[str, Any]] = json.loads(line)
+        results: list[dict] = json.loads(line)
         return results
 
     def _start_ansible(self) -> subprocess.Popen[str]:

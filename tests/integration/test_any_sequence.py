@@ -52,8 +52,8 @@ class Sequence(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.running: dict[str, dict[str, Any]] = {}  # guest or consumer to lease
-        self.others: dict[str, dict[str, Any]] = {}  # consumer to lease of the other network, of which there are no guests
+        self.running: dict[str, dict] = {}  # guest or consumer to lease
+        self.others: dict[str, dict] = {}  # consumer to lease of the other network, of which there are no guests
         self.present = set(range(VFS))
         self.cut = False  # whether a run was cut short, and none has come to its end since
         self.reloaded = False  # whether libvirt has lost count, and no rebuild has put it right since
@@ -71,7 +71,7 @@ class Sequence(RuleBasedStateMachine):
         if others:
             self.declare_the_other(others, "warn")
 
-    def run(self, options: dict[str, Any]) -> bool:
+    def run(self, options: dict) -> bool:
         result = self.warm.attempt("passthrough_network", name="n", pf="enp1s0", mode=self.mode, **options)
         assert result is not None
         done = not result.get("failed")
@@ -86,7 +86,7 @@ class Sequence(RuleBasedStateMachine):
         return self.cut or self.reloaded
 
     @rule(options=DECLARED)
-    def declare(self, options: dict[str, Any]) -> None:
+    def declare(self, options: dict) -> None:
         before = self.warm.ledger("n")["leases"]
         if not self.run(options) and not self.cut:
             assert self.warm.ledger("n")["leases"] == before
@@ -110,7 +110,7 @@ class Sequence(RuleBasedStateMachine):
             lease["member"] = self.other_name[lease["member"]]
 
     @rule(options=DECLARED, at=st.integers(0, 60), answered=st.booleans(), daemon=st.booleans())
-    def declare_and_be_cut_short(self, options: dict[str, Any], at: int, answered: bool, daemon: bool) -> None:
+    def declare_and_be_cut_short(self, options: dict, at: int, answered: bool, daemon: bool) -> None:
         fall = (lambda _pid: self.host.kill_libvirtd()) if daemon else None
         with Cut(self.host, at, answered, fall) as cut:
             self.warm.attempt("passthrough_network", name="n", pf="enp1s0", mode=self.mode, uri=URI, **options)
@@ -170,7 +170,7 @@ class Sequence(RuleBasedStateMachine):
         else:
             assert lease == held
 
-    def port(self, network: str, consumer: str, **options: Any) -> dict[str, Any] | None:
+    def port(self, network: str, consumer: str, **options: Any) -> dict | None:
         """The lease that is there then, None where the module refuses; nothing of the lease where it is given back."""
         result = self.warm.attempt("passthrough_port", network=network, owner_name=consumer, owner_uuid=CONSUMERS[consumer], **options)
         assert result is not None

@@ -31,8 +31,8 @@ assert all(vf["mac"] and vf["operstate"] for vf in sriov["pfs"][0]["vfs"])
 """
 
 
-def facts(host: Host, **options: Any) -> dict[str, Any]:
-    sriov: dict[str, Any] = host.module("sriov_vf_facts", **options)["ansible_facts"]["sriov"]
+def facts(host: Host, **options: Any) -> dict:
+    sriov: dict = host.module("sriov_vf_facts", **options)["ansible_facts"]["sriov"]
     return sriov
 
 

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from ansible_collections.vfpool.sriov.tests.integration.host import Host
@@ -23,14 +21,14 @@ def warm(host: Host) -> Warm:
     return warm
 
 
-def start(host: Host, warm: Warm, guest: str, macs: tuple[str, ...] = ("52:54:00:00:00:01",)) -> list[dict[str, Any]]:
+def start(host: Host, warm: Warm, guest: str, macs: tuple[str, ...] = ("52:54:00:00:00:01",)) -> list[dict]:
     """Start a guest with an interface for each MAC address; its leases."""
     taken = [host.port_create("n", guest, mac=mac, owner_uuid="c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a") for mac in macs]
     warm.guests.append(document(guest, taken))
     return taken
 
 
-def document(guest: str, leases: list[dict[str, Any]], network: str = "n") -> str:
+def document(guest: str, leases: list[dict], network: str = "n") -> str:
     interfaces = "".join(
         f"<interface type='direct'><mac address='{lease['mac']}'/>"
         f"<source network='{network}' portid='{lease['port']}' dev='{lease['member']}' mode='passthrough'/></interface>"

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from ansible_collections.vfpool.sriov.tests.integration.cut import URI, Cut
@@ -14,7 +12,7 @@ from ansible_collections.vfpool.sriov.tests.integration.host import Host
 from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
 
 
-def document(rest: str = "", bridge: str = "br0") -> dict[str, Any]:
+def document(rest: str = "", bridge: str = "br0") -> dict:
     return {"name": "n", "xml": f"<network><name>n</name><forward mode='bridge'/><bridge name='{bridge}'/>{rest}</network>"}
 
 
@@ -47,7 +45,7 @@ POOL = {"name": "n", "xml": "<network><name>n</name><forward mode='bridge'><inte
 
 
 @pytest.mark.parametrize("change", [document(bridge="br1"), POOL])
-def test_another_bridge_or_a_pool_in_its_place_takes_what_guests_hold(host: Host, warm: Warm, change: dict[str, Any]):
+def test_another_bridge_or_a_pool_in_its_place_takes_what_guests_hold(host: Host, warm: Warm, change: dict):
     host.tree.pf("enp1s0", "0000:01:00.0", vfs=1)
     before = warm.ledger("n")
     refused = warm.attempt("passthrough_network", **change)

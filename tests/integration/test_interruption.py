@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
@@ -24,7 +23,7 @@ def warm(host: Host) -> Warm:
     return Warm(host)
 
 
-def provide(warm: Warm, mode: str) -> dict[str, Any]:
+def provide(warm: Warm, mode: str) -> dict:
     """A network with three leases that are not its first members; the ledger as it has to be from now on."""
     warm.forget()
     warm.module("passthrough_network", name="n", pf="enp1s0", mode=mode)
@@ -33,7 +32,7 @@ def provide(warm: Warm, mode: str) -> dict[str, Any]:
     return warm.ledger("n")
 
 
-def check(host: Host, warm: Warm, before: dict[str, Any], options: dict[str, Any]) -> None:
+def check(host: Host, warm: Warm, before: dict, options: dict) -> None:
     """The next run finishes what was begun, the one after it has nothing to do."""
     last = warm.module("passthrough_network", **options)
     assert warm.ledger("n") == before, last["actions"]
@@ -146,7 +145,7 @@ def test_whatever_runs_next_finishes_the_rebuild_first(host: Host, warm: Warm, m
 def test_a_record_is_kept_as_long_as_another_network_has_its_uuid(host: Host, warm: Warm, there: bool):
     provide(warm, "passthrough")
     host.define("<network><name>m</name><forward mode='passthrough'><interface dev='enp9s0v0'/></forward></network>")
-    record: dict[str, Any] = {"uuid": host.xml("m").findtext("uuid") if there else "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a", "xml": "", "leases": []}
+    record: dict = {"uuid": host.xml("m").findtext("uuid") if there else "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a", "xml": "", "leases": []}
     (host.root / JOURNAL).write_text(json.dumps(record) + "\n")
     warm.module("passthrough_network", name="n", pf="enp1s0")
     assert (host.root / JOURNAL).exists() == there

@@ -41,7 +41,7 @@ def as_nobody(host: Host, warm: Warm) -> None:
 @pytest.mark.parametrize("before", [True, False], ids=["where root has run it", "where nobody has"])
 @pytest.mark.parametrize(("module", "options"), [
     ("passthrough_network", {**NETWORK, "vlan": 7}), ("passthrough_network", {"name": "n", "state": "absent"}), ("passthrough_port", FIREWALL)])
-def test_a_user_who_is_not_root_changes_nothing_and_is_told_why(host: Host, warm: Warm, module: str, options: dict[str, Any], before: bool):
+def test_a_user_who_is_not_root_changes_nothing_and_is_told_why(host: Host, warm: Warm, module: str, options: dict, before: bool):
     warm.module("passthrough_network", **NETWORK)
     if not before:
         host.run("rm", "-r", "/run/vfpool.sriov")

@@ -70,7 +70,7 @@ def write_record(host: Host, *, stopped: bool = True) -> None:
 
 
 @pytest.mark.parametrize("change", [{"vfs": "1-3", "on_in_use": "force"}, {"vlan": 7}])
-def test_a_rebuild_that_fails_leaves_every_lease_and_what_was_live(host: Host, warm: Warm, change: dict[str, Any]):
+def test_a_rebuild_that_fails_leaves_every_lease_and_what_was_live(host: Host, warm: Warm, change: dict):
     for owner in (FIREWALL, ROUTER):
         warm.module("passthrough_port", **owner)
     fails_once = hook(host, START_FAILS_ONCE)

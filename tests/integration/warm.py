@@ -45,30 +45,30 @@ class Warm:
         self.user = 0  # the number of the user that modules run as
         self._process = host.start(*PYTHON, __file__, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def _ask(self, kind: str, name: str, arguments: dict[str, Any]) -> Any:
+    def _ask(self, kind: str, name: str, arguments: dict) -> Any:
         assert self._process.stdin
         print(json.dumps([kind, name, arguments]), file=self._process.stdin, flush=True)
         line = answer(self._process, lambda: self._host.send(self._process, signal.SIGKILL))
         assert line, "The Python that runs modules is gone, or had to be ended: see its own words above."
         return json.loads(line)
 
-    def attempt(self, module_name: str, /, **arguments: Any) -> dict[str, Any] | None:
+    def attempt(self, module_name: str, /, **arguments: Any) -> dict | None:
         """The result of a module, failed or not; None when it was killed."""
         answer = self._ask("module", module_name, {"guests": self.guests, "user": self.user, "arguments": arguments})
         assert answer is None or "Traceback" not in str(answer), answer
         return answer
 
-    def module(self, module_name: str, /, **arguments: Any) -> dict[str, Any]:
+    def module(self, module_name: str, /, **arguments: Any) -> dict:
         """The result of a module that does not fail."""
         result = self.attempt(module_name, **arguments)
         assert result is not None and not result.get("failed"), result
         return result
 
-    def take(self, network: str, owner: str, mac: str) -> dict[str, Any] | None:
+    def take(self, network: str, owner: str, mac: str) -> dict | None:
         """A lease of `network`, taken as the start of a guest does; None when there is none to be had."""
         return self._ask("client", "take", {"network": network, "owner": owner, "mac": mac})
 
-    def lease(self, network: str, owner: str, mac: str) -> dict[str, Any]:
+    def lease(self, network: str, owner: str, mac: str) -> dict:
         """A lease, where one is to be had."""
         lease = self.take(network, owner, mac)
         assert lease is not None, f"{network} gave {owner} no lease"
@@ -78,7 +78,7 @@ class Warm:
         """Give a lease back as the end of a guest does; it does not matter to the guest whether libvirt knows of it."""
         self._ask("client", "release", {"network": network, "port": port})
 
-    def ledger(self, network: str) -> dict[str, Any]:
+    def ledger(self, network: str) -> dict:
         """`leases` (port to member and owner) and `counts` (member to connections) of a network; both empty where it does not run."""
         return self._ask("client", "ledger", {"network": network})
 
@@ -98,7 +98,7 @@ class _Guest:
         self.UUIDString = lambda: document.split("<uuid>")[1].split("</uuid>", maxsplit=1)[0]
 
 
-def _module(name: str, asked: dict[str, Any]) -> None:
+def _module(name: str, asked: dict) -> None:
     import libvirt
     from ansible.module_utils import basic
 
@@ -115,7 +115,7 @@ def _module(name: str, asked: dict[str, Any]) -> None:
     importlib.import_module(f"ansible_collections.vfpool.sriov.plugins.modules.{name}").main()
 
 
-def _client(name: str, arguments: dict[str, Any]) -> None:
+def _client(name: str, arguments: dict) -> None:
     import libvirt
 
     libvirt.registerErrorHandler(lambda *_ignored: None, None)
@@ -153,7 +153,7 @@ def _ledger(network: Any, libvirt: Any) -> Any:
     return {"leases": leases, "counts": counts}
 
 
-def _describe(port: Any) -> dict[str, Any]:
+def _describe(port: Any) -> dict:
     from ansible_collections.vfpool.sriov.plugins.module_utils._leases import member_of, parse_port
 
     lease = parse_port(port.XMLDesc(0))
@@ -181,7 +181,7 @@ def _serve() -> None:
         print("null" if os.WIFSIGNALED(status) else said.strip() or "null", flush=True)
 
 
-def _answer(kind: str, name: str, arguments: dict[str, Any], writing: int) -> None:
+def _answer(kind: str, name: str, arguments: dict, writing: int) -> None:
     os.dup2(writing, 1)
     try:
         (_module if kind == "module" else _client)(name, arguments)

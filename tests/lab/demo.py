@@ -11,7 +11,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from rich.box import ROUNDED
 from rich.console import Console
@@ -52,14 +51,14 @@ def _table(title: str, *columns: str) -> Table:
     return Table(*columns, title=title, title_justify="left", title_style="bold", box=ROUNDED, header_style="cyan")
 
 
-def _cards(pfs: list[dict[str, Any]]) -> Table:
+def _cards(pfs: list[dict]) -> Table:
     table = _table("The cards", "PF", "PCI address", "model", "link", "VFs")
     for pf in pfs:
         table.add_row(pf["name"], pf["pci_address"], pf["model"] or pf["driver"], pf["operstate"], f"{pf['num_vfs']} of {pf['total_vfs']}")
     return table
 
 
-def _pool(network: dict[str, Any], pfs: list[dict[str, Any]]) -> Table:
+def _pool(network: dict, pfs: list[dict]) -> Table:
     """The members of the pool, the VF that each of them is, and the guest that holds it."""
     pool = network["pool"]
     vfs = {vf["name"]: vf for pf in pfs for vf in pf["vfs"]}

@@ -82,9 +82,9 @@ class Machine:
         self.inventory = self.folder / "inventory.yml"
 
     @property
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict:
         try:
-            content: dict[str, Any] = json.loads((self.folder / "machine.json").read_text())
+            content: dict = json.loads((self.folder / "machine.json").read_text())
         except FileNotFoundError:
             return {}
         return content

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 __all__ = ["Commands"]
 
@@ -16,7 +15,7 @@ Answer = tuple[int, str, str]
 class Commands:
     """`run` takes the place of AnsibleModule.run_command; `asked` is what was run."""
 
-    def __init__(self, links: list[dict[str, Any]], eswitch: dict[str, str] | None = None) -> None:
+    def __init__(self, links: list[dict], eswitch: dict[str, str] | None = None) -> None:
         """`links` as ``ip -json address`` tells them; `eswitch` the modes of switches by PCI address."""
         self.links = links
         self.eswitch = eswitch or {}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -17,7 +16,7 @@ SPEC = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_
 PLUGINS = "ansible_collections.vfpool.sriov.plugins"
 
 
-def options_of(module: str) -> dict[str, Any]:
+def options_of(module: str) -> dict:
     """The documented options of a module, those of its documentation fragments included."""
     documentation = yaml.safe_load(importlib.import_module(f"{PLUGINS}.modules.{module}").DOCUMENTATION)
     options = dict(documentation.get("options", {}))

@@ -14,7 +14,6 @@ import sys
 import types
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -37,21 +36,21 @@ class RecordedKernel:
     def __init__(self, tree: Tree, monkeypatch: pytest.MonkeyPatch, vfs: int = 0, total: int = 8) -> None:
         self.pf: PF = tree.pf("enp1s0", "0000:01:00.0", vfs=vfs, total=total)
         self.tree, self.sysfs = tree, Sysfs(str(tree.root))
-        self.refusals: dict[str, Any] = {}
+        self.refusals: dict = {}
         self.before_write: dict[str, Callable[[], object]] = {}
         self.makes = total
-        self.used_by: dict[int, list[dict[str, Any]]] = {}
+        self.used_by: dict[int, list[dict]] = {}
         self.silent: set[int] = set()
         self.drivers = {"igbvf", "vfio-pci"}
         self.eswitch_mode: str | None = None
         self.log: list[str] = []
-        self.link: dict[str, Any] = {"ifname": "enp1s0", "address": "52:54:00:00:00:02", "min_mtu": 68, "max_mtu": 9216, "vfinfo_list": []}
+        self.link: dict = {"ifname": "enp1s0", "address": "52:54:00:00:00:02", "min_mtu": 68, "max_mtu": 9216, "vfinfo_list": []}
         self._at_work = False  # the tree writes its files with the same system call
         self._really_write = os.write
         monkeypatch.setattr(os, "write", self._write)
         monkeypatch.setitem(sys.modules, "pyudev", self._pyudev())
 
-    def read(self) -> dict[str, Any]:
+    def read(self) -> dict:
         """The PF as the facts have it, with every VF free that ``used_by`` names no holder of."""
         (pf,) = gather(None, frozenset(("min", "config")), self.run, self.sysfs)["pfs"]
         for vf in pf["vfs"]:

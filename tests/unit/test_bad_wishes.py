@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
@@ -79,7 +77,7 @@ def test_vectors_that_the_driver_does_not_share_out_are_refused_before_anything_
         ([{"index": "0", "min_tx_rate": 2, "max_tx_rate": 1}], "min_tx_rate 2 of VF 0 of enp1s0 (0000:01:00.0) is above its max_tx_rate 1"),
     ],
 )
-def test_what_no_vf_takes_is_refused_before_vfs_are_made_anew(kernel: RecordedKernel, vfs: list[dict[str, Any]], words: str) -> None:
+def test_what_no_vf_takes_is_refused_before_vfs_are_made_anew(kernel: RecordedKernel, vfs: list[dict], words: str) -> None:
     assert words in refusal(kernel, num_vfs="4", vfs=vfs)
 
 

@@ -55,7 +55,7 @@ class Damage(NamedTuple):
 
 
 @st.composite
-def cards(draw: st.DrawFn) -> dict[str, Any]:
+def cards(draw: st.DrawFn) -> dict:
     return {
         "name": draw(st.sampled_from(["enp1s0", None])),
         "vfs": draw(st.integers(0, 12)),
@@ -69,7 +69,7 @@ def cards(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
-def damages(draw: st.DrawFn, card: dict[str, Any]) -> list[Damage]:
+def damages(draw: st.DrawFn, card: dict) -> list[Damage]:
     def damage(vf: int | None, key: str, file: str, optional: bool) -> Damage:
         kind = draw(st.sampled_from(KINDS.get(key, ("unreadable", "malformed", "absent"))))
         return Damage(vf, key, file, kind, draw(st.sampled_from(NONSENSE)), kind != "absent" or not optional)
@@ -89,7 +89,7 @@ def damages(draw: st.DrawFn, card: dict[str, Any]) -> list[Damage]:
 class Host(NamedTuple):
     """A card and what is wrong with it: files, VFs that are just not there, VFs that rtnetlink leaves out, what ip and devlink say instead."""
 
-    card: dict[str, Any]
+    card: dict
     struck: list[Damage]
     removed: list[int]
     cut: list[int]
@@ -135,11 +135,11 @@ def commands(pf: PF, host: Host | None = None) -> Commands:
     return system
 
 
-def ask(tree: Tree, system: Commands) -> dict[str, Any]:
+def ask(tree: Tree, system: Commands) -> dict:
     return gather(None, frozenset({"min", "config"}), system.run, Sysfs(str(tree.root)))
 
 
-def named_parts(sriov: dict[str, Any], pf: str) -> set[tuple[int | None, str]]:
+def named_parts(sriov: dict, pf: str) -> set[tuple[int | None, str]]:
     """What `incomplete` names of a PF, by VF index and key."""
     named: set[tuple[int | None, str]] = set()
     for entry in sriov["incomplete"]:
@@ -149,7 +149,7 @@ def named_parts(sriov: dict[str, Any], pf: str) -> set[tuple[int | None, str]]:
     return named
 
 
-def build(folder: str, card: dict[str, Any]) -> tuple[Tree, PF]:
+def build(folder: str, card: dict) -> tuple[Tree, PF]:
     tree = Tree(Path(folder))
     tree.pf("other", OTHER, vfs=1)
     pf = tree.pf(card["name"], "0000:01:00.0", **{key: value for key, value in card.items() if key != "name"})
@@ -186,7 +186,7 @@ def test_whatever_is_damaged_nothing_is_invented_and_everything_that_lacks_is_na
     assert {(vf, key) for vf, key in lacks if (vf, "") not in named} <= named
 
 
-def nothing_is_invented(found: dict[str, Any], was: dict[str, Any], may_lack: set[tuple[int | None, str]]) -> None:
+def nothing_is_invented(found: dict, was: dict, may_lack: set[tuple[int | None, str]]) -> None:
     """Every value is the true one, or null where it may lack."""
     vfs = {vf["index"]: vf for vf in was["vfs"]}
     for index, is_, true in [(None, found, was), *((vf["index"], vf, vfs[vf["index"]]) for vf in found["vfs"])]:
@@ -204,6 +204,6 @@ def without_answers(host: Host, there: set[int]) -> set[tuple[int | None, str]]:
     return lacks | ({(None, "altnames")} if host.ip and host.card["name"] else set())
 
 
-def no_configuration(card: dict[str, Any]) -> set[tuple[int | None, str]]:
+def no_configuration(card: dict) -> set[tuple[int | None, str]]:
     """Without an interface of its PF, no VF's configuration can be read."""
     return set() if card["name"] else {(index, "config") for index in range(card["vfs"])}

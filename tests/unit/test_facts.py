@@ -22,7 +22,7 @@ EVERYTHING = "ip -json -details address show"
 MIN, CONFIG = frozenset({"min"}), frozenset({"min", "config"})
 
 
-def vf_info(index: int, **changes: Any) -> dict[str, Any]:
+def vf_info(index: int, **changes: Any) -> dict:
     """As an Intel 82576 under Linux 6.12 and iproute2 6.15 tells it."""
     return {
         "vf": index, "link_type": "ether", "address": "00:00:00:00:00:00", "broadcast": "ff:ff:ff:ff:ff:ff", "vlan_list": [{}],
@@ -30,7 +30,7 @@ def vf_info(index: int, **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def link(name: str, vfs: int = 0, **changes: Any) -> dict[str, Any]:
+def link(name: str, vfs: int = 0, **changes: Any) -> dict:
     return {"ifname": name, "altnames": [f"alt{name}"], "vfinfo_list": [vf_info(index) for index in range(vfs)], "addr_info": [], **changes}
 
 
@@ -40,15 +40,15 @@ def card(tree: Tree) -> Tree:
     return tree
 
 
-def ask(tree: Tree, commands: Commands, wanted: frozenset[str] = CONFIG, pfs: list[str] | None = None) -> dict[str, Any]:
+def ask(tree: Tree, commands: Commands, wanted: frozenset[str] = CONFIG, pfs: list[str] | None = None) -> dict:
     return gather(pfs, wanted, commands.run, Sysfs(str(tree.root)))
 
 
-def configs(sriov: dict[str, Any]) -> list[dict[str, Any] | None]:
+def configs(sriov: dict) -> list[dict | None]:
     return [vf["config"] for vf in sriov["pfs"][0]["vfs"]]
 
 
-def lacks(sriov: dict[str, Any]) -> dict[str, str]:
+def lacks(sriov: dict) -> dict[str, str]:
     """What is incomplete, by part; the hardware database is never there for a tree on disk."""
     return {entry["part"]: entry["reason"] for entry in sriov["incomplete"] if entry["part"] not in ("vendor", "model")}
 
@@ -64,7 +64,7 @@ def test_a_vf_is_as_ip_tells_it(card: Tree) -> None:
 
 
 @pytest.mark.parametrize("told", [{"address": "no mac", "operstate": "UP"}, {"address": None, "operstate": "UP"}, {"address": VF["mac"], "operstate": 7}])
-def test_what_ip_tells_oddly_is_read_from_sysfs(card: Tree, told: dict[str, Any]) -> None:
+def test_what_ip_tells_oddly_is_read_from_sysfs(card: Tree, told: dict) -> None:
     sriov = ask(card, Commands([link("enp1s0"), link("enp1s0v0", **told)]), MIN)
     assert sriov["incomplete"] == []
     assert sriov["pfs"][0]["vfs"][0] == ask(card, Commands([link("enp1s0")]), MIN)["pfs"][0]["vfs"][0]

@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _namespaces
@@ -67,7 +65,7 @@ def test_a_port_holds_its_member_by_name_or_by_pci_address() -> None:
 
 
 def test_links_hold_what_they_stand_on_and_the_host_holds_what_it_bridges_or_addresses() -> None:
-    links: list[dict[str, Any]] = [
+    links: list[dict] = [
         {"ifname": "macvtap7", "link": "v0", "linkinfo": {"info_kind": "macvtap"}},
         {"ifname": "v1.5", "link": "v1", "linkinfo": {"info_kind": "vlan"}},
         {"ifname": "v2", "master": "br0", "linkinfo": {"info_slave_kind": "bridge"}},

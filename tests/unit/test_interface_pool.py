@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
@@ -21,7 +20,7 @@ def no_ip(command: list[str]) -> tuple[int, str, str]:
     return 1, "", "Device does not exist."
 
 
-def facts(tree: Tree) -> dict[str, Any]:
+def facts(tree: Tree) -> dict:
     return gather(None, subsets(["min"]), no_ip, Sysfs(str(tree.root)))
 
 

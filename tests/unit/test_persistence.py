@@ -41,7 +41,7 @@ class Host:
         self.root = root
 
     def wish(
-        self, pf: dict[str, Any] | None = None, vfs: dict[int, dict[str, Any]] | None = None, count: int = 4, selector: str = "enp1s0", **options: Any
+        self, pf: dict | None = None, vfs: dict[int, dict] | None = None, count: int = 4, selector: str = "enp1s0", **options: Any
     ) -> Persistence:
         nothing = dict.fromkeys(("num_vfs", "drivers_autoprobe", "eswitch_mode", "link", "mtu"))
         wish = {**nothing, "pf": selector, "persist": True, "timeout": 120, **options}
@@ -85,7 +85,7 @@ def test_a_pf_that_is_named_by_its_slot_is_kept_by_its_slot_alone(host: Host) ->
 
 
 @pytest.mark.parametrize("options", [{"persist": False, "num_vfs": "4"}, {"num_vfs": "0", "count": 0}])
-def test_giving_it_up_leaves_no_trace(host: Host, options: dict[str, Any]) -> None:
+def test_giving_it_up_leaves_no_trace(host: Host, options: dict) -> None:
     host.run(num_vfs="4", link="up")
     assert host.run(**options) == ["keep nothing of enp1s0 (0000:01:00.0) for the next boot"]
     assert host.files == []
@@ -174,7 +174,7 @@ def killed_at(number: int, act: Callable[[], object]) -> bool:
     ],
 )
 def test_a_run_that_is_killed_at_any_file_leaves_whole_ones_and_is_finished_by_the_next(
-    host: Host, before: dict[str, Any], wanted: dict[str, Any], files: list[str]
+    host: Host, before: dict, wanted: dict, files: list[str]
 ) -> None:
     number = 0
     host.run(**before)
@@ -275,7 +275,7 @@ class Booted:
             (folder / command).write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
             (folder / command).chmod(0o755)
 
-    def start(self, vfs: dict[int, dict[str, Any]]) -> str:
+    def start(self, vfs: dict[int, dict]) -> str:
         """What the script says; it must not fail."""
         self.host.run(num_vfs="4", vfs=vfs)
         environment = {"PATH": f"{self.folder}:{os.environ['PATH']}"}
@@ -348,14 +348,14 @@ def test_the_script_goes_on_where_the_vectors_cannot_be_read(booted: Booted, spa
 
 
 @pytest.mark.parametrize("wanted", [{"driver": "none"}, {"driver": "igbvf"}, {"msix_count": 4}])
-def test_the_script_takes_no_vf_from_vfio_when_it_is_run_again(booted: Booted, wanted: dict[str, Any]) -> None:
+def test_the_script_takes_no_vf_from_vfio_when_it_is_run_again(booted: Booted, wanted: dict) -> None:
     booted.card.vf(1).bound_to("vfio-pci")
     assert booted.start({1: wanted}).endswith("/virtfn1 is left alone: VFIO has it.\n")
     assert booted.writes(1) == {}
 
 
 @pytest.mark.parametrize("wanted", [{"driver": "none"}, {"driver": "vfio-pci"}, {"msix_count": 4}])
-def test_the_script_takes_no_vf_from_a_guests_macvtap_when_it_is_run_again(booted: Booted, wanted: dict[str, Any]) -> None:
+def test_the_script_takes_no_vf_from_a_guests_macvtap_when_it_is_run_again(booted: Booted, wanted: dict) -> None:
     (booted.card.vf(1).net / "enp1s0v1" / "upper_macvtap0").symlink_to("..")
     assert booted.start({1: wanted}).endswith("/upper_macvtap0 stands on it.\n")
     assert booted.writes(1) == {}

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incompl
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import PF, Tree
 
 
-def read(tree: Tree, udev: Path | None = None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def read(tree: Tree, udev: Path | None = None) -> tuple[list[dict], list[dict]]:
     incomplete = Incomplete()
     sysfs = Sysfs(str(tree.root), str(udev) if udev else None)
     pfs = find_pfs(sysfs, incomplete)
@@ -24,13 +23,13 @@ def read(tree: Tree, udev: Path | None = None) -> tuple[list[dict[str, Any]], li
     return pfs, incomplete.entries()
 
 
-def read_whole(tree: Tree) -> list[dict[str, Any]]:
+def read_whole(tree: Tree) -> list[dict]:
     pfs, incomplete = read(tree)
     assert incomplete == []
     return pfs
 
 
-def read_one(tree: Tree) -> dict[str, Any]:
+def read_one(tree: Tree) -> dict:
     (pf,) = read_whole(tree)
     return pf
 

@@ -22,7 +22,7 @@ def examples(readme: Path) -> list[Any]:
     return [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", readme.read_text(), flags=re.MULTILINE | re.DOTALL)]
 
 
-def mappings(node: Any) -> Iterator[dict[str, Any]]:
+def mappings(node: Any) -> Iterator[dict]:
     if isinstance(node, dict):
         yield node
     for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else []:

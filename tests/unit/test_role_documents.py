@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import yaml
 
@@ -36,7 +34,7 @@ def test_a_variable_takes_each_option_of_its_module_and_no_other(variable: str, 
 
 @pytest.mark.parametrize(("variable", "module", "_tasks"), PASSED_ON)
 def test_a_variable_describes_an_option_as_its_module_does(variable: str, module: str, _tasks: str) -> None:
-    def shape(option: dict[str, Any]) -> dict[str, Any]:
+    def shape(option: dict) -> dict:
         inner = option.get("options") or option.get("suboptions") or {}
         return {
             "type": option.get("type", "str"),

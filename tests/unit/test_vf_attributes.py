@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
@@ -14,7 +12,7 @@ PF = {"name": "enp1s0", "pci_address": "0000:01:00.0", "driver": "igb"}
 FRESH = {"mac": "00:00:00:00:00:00", "vlan": 0, "qos": 0, "vlan_proto": "802.1Q", "spoofchk": True, "trust": False, "max_tx_rate": 0, "min_tx_rate": 0}
 
 
-def lines(now: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+def lines(now: dict, wanted: dict) -> list[str]:
     return batch("enp1s0", settings({3: now}, {3: wanted})).splitlines()
 
 
@@ -105,7 +103,7 @@ def test_a_refusal_of_a_vfs_attributes_together_and_of_none_alone_names_them_all
         ),
     ],
 )
-def test_a_refusal_names_vf_attribute_value_the_kernels_words_and_the_likely_cause(wanted: dict[str, Any], refused: str, said: str, sentence: str) -> None:
+def test_a_refusal_names_vf_attribute_value_the_kernels_words_and_the_likely_cause(wanted: dict, refused: str, said: str, sentence: str) -> None:
     with pytest.raises(SriovError) as caught:
         set_attributes(PF, settings({3: FRESH}, {3: wanted}), Ip(refused, said).run)
     assert str(caught.value) == sentence

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
@@ -60,10 +59,10 @@ UNTOLD = {"spoofchk": None, "trust": None, "link_state": None}
     ],
     ids=["igb", "ixgbe", "802.1ad", "guaranteed rate", "InfiniBand", "iproute2 before 5.3", "Linux before 4.9", "address alone"],
 )
-def test_what_ip_says_of_a_vf_is_its_configuration_and_nothing_is_made_up(said: str, differs: dict[str, Any]) -> None:
+def test_what_ip_says_of_a_vf_is_its_configuration_and_nothing_is_made_up(said: str, differs: dict) -> None:
     assert vf_configs({"vfinfo_list": [json.loads(said)]}) == {0: {**NOTHING_SET, **differs}}
 
 
 @pytest.mark.parametrize("link", [{}, {"vfinfo_list": []}, {"vfinfo_list": [{}]}])
-def test_without_a_list_of_vfs_there_is_no_configuration(link: dict[str, Any]) -> None:
+def test_without_a_list_of_vfs_there_is_no_configuration(link: dict) -> None:
     assert vf_configs(link) == {}

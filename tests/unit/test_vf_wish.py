@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
@@ -61,7 +59,7 @@ def test_several_vfs_may_be_without_an_admin_mac() -> None:
         ),
     ],
 )
-def test_what_no_card_takes_is_refused_in_one_sentence(entries: list[dict[str, Any]], sentence: str) -> None:
+def test_what_no_card_takes_is_refused_in_one_sentence(entries: list[dict], sentence: str) -> None:
     with pytest.raises(SriovError) as caught:
         wanted_vfs(entries, 4, PF)
     assert str(caught.value) == sentence
@@ -76,7 +74,7 @@ def test_what_no_card_takes_is_refused_in_one_sentence(entries: list[dict[str, A
         ({"index": "0-1", "max_tx_rate": 0, "min_tx_rate": 200}, None),
     ],
 )
-def test_what_is_declared_is_measured_by_what_the_vfs_keep_from_before(entry: dict[str, Any], sentence: str | None) -> None:
+def test_what_is_declared_is_measured_by_what_the_vfs_keep_from_before(entry: dict, sentence: str | None) -> None:
     configs = [{"mac": "52:54:00:00:00:07", "max_tx_rate": 0}, {"mac": "00:00:00:00:00:00", "max_tx_rate": 100}, None]
     pf = {**PF, "vfs": [{"index": index, "config": config} for index, config in enumerate(configs)]}
     if sentence is None:

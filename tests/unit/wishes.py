@@ -20,7 +20,7 @@ from ansible_collections.vfpool.sriov.tests.unit.recorded_kernel import Recorded
 __all__ = ["failure", "foretell", "plan", "refusal"]
 
 
-def plan(kernel: RecordedKernel, pf: dict[str, Any] | None = None, **wish: Any) -> PfPlan:
+def plan(kernel: RecordedKernel, pf: dict | None = None, **wish: Any) -> PfPlan:
     nothing = dict.fromkeys(("num_vfs", "drivers_autoprobe", "link", "mtu", "eswitch_mode", "vfs"))
     pf = pf or kernel.read()
     wish = {**nothing, "pf": "enp1s0", "on_in_use": "fail", "persist": False, "timeout": 0, **wish}
@@ -29,7 +29,7 @@ def plan(kernel: RecordedKernel, pf: dict[str, Any] | None = None, **wish: Any) 
     return PfPlan(pf, wish, of_kernel, drivers, lambda: (kernel.read(), []), root=f"{kernel.tree.root.parent}/")
 
 
-def refusal(kernel: RecordedKernel, pf: dict[str, Any] | None = None, **wish: Any) -> str:
+def refusal(kernel: RecordedKernel, pf: dict | None = None, **wish: Any) -> str:
     with pytest.raises(SriovError) as caught:
         plan(kernel, pf, **wish)
     assert kernel.log == []
@@ -42,7 +42,7 @@ def failure(kernel: RecordedKernel, **wish: Any) -> str:
     return str(caught.value)
 
 
-def foretell(kernel: RecordedKernel, **options: Any) -> tuple[dict[str, Any], list[str]]:
+def foretell(kernel: RecordedKernel, **options: Any) -> tuple[dict, list[str]]:
     """The module's result in check mode, and its warnings."""
     nothing = dict.fromkeys(("num_vfs", "drivers_autoprobe", "link", "mtu", "eswitch_mode", "vfs"))
     warnings: list[str] = []
