@@ -20,9 +20,22 @@ NOTHING_SET = {
 # Seen on an emulated Intel 82576 under Linux 6.12 with iproute2 6.15.
 IGB = """{"vf":0,"link_type":"ether","address":"00:00:00:00:00:00","broadcast":"ff:ff:ff:ff:ff:ff","vlan_list":[{}],
   "rate":{"max_tx":0,"min_tx":0},"spoofchk":true,"link_state":"auto","trust":false}"""
-# The remaining ones are what print_vfinfo() of iproute2 (ip/ipaddress.c) writes for a driver that tells the attribute at all.
-# ixgbe has the switch for the RSS configuration, too.
-IXGBE = """{"vf":0,"link_type":"ether","address":"00:00:00:00:00:00","broadcast":"ff:ff:ff:ff:ff:ff","vlan_list":[{"vlan":101,"qos":2}],
+# Seen on a real card by the authors of Parallel Virtual Cluster (github.com/parallelvirtualcluster/pvc, node-daemon/pvcnoded/Daemon.py).
+SEEN_BY_PVC = """{"vf":3,"link_type":"ether","address":"00:00:00:00:00:00","broadcast":"ff:ff:ff:ff:ff:ff","vlan_list":[{"vlan":101,"qos":2}],
+  "rate":{"max_tx":0,"min_tx":0},"spoofchk":true,"link_state":"auto","trust":false,"query_rss_en":false}"""
+# What a real card's kernel sent, as iproute2 6.1 prints it; the message is in github.com/rust-netlink/netlink-packet-route, src/link/tests/sriov.rs.
+SENT_BY_A_KERNEL = """{"vf":1,"link_type":"ether","address":"de:48:e1:e0:bb:ec","broadcast":"ff:ff:ff:ff:ff:ff","vlan_list":[{}],
+  "rate":{"max_tx":0,"min_tx":0},"spoofchk":true,"link_state":"auto","trust":false,"query_rss_en":false}"""
+# Of the remaining ones nobody published the JSON. The attributes are those of a real card where one is named, else what the kernel defines;
+# and iproute2 6.1, given a message with these attributes, prints just this, but for the two of older releases.
+# Mellanox: github.com/danm-cni/danm/issues/246
+MLX5 = """{"vf":0,"link_type":"ether","address":"00:00:00:00:00:00","broadcast":"ff:ff:ff:ff:ff:ff","vlan_list":[{"vlan":10}],
+  "rate":{"max_tx":0,"min_tx":0},"spoofchk":false,"link_state":"auto","trust":false,"query_rss_en":false}"""
+# A card of a Dell server, whose driver has no switch for the RSS configuration: github.com/canonical/lxd/issues/14879
+WITHOUT_RSS = """{"vf":1,"link_type":"ether","address":"02:00:01:01:28:13","broadcast":"ff:ff:ff:ff:ff:ff","vlan_list":[{"vlan":128}],
+  "rate":{"max_tx":0,"min_tx":0},"spoofchk":false,"link_state":"auto","trust":false}"""
+# A limited rate.
+LIMITED = """{"vf":0,"link_type":"ether","address":"00:00:00:00:00:00","broadcast":"ff:ff:ff:ff:ff:ff","vlan_list":[{"vlan":101,"qos":2}],
   "tx_rate":500,"rate":{"max_tx":500,"min_tx":0},"spoofchk":true,"link_state":"auto","trust":false,"query_rss_en":false}"""
 # A service VLAN, which i40e, ice and mlx5 take.
 STACKED = """{"vf":0,"link_type":"ether","address":"02:00:00:00:00:01","broadcast":"ff:ff:ff:ff:ff:ff",
@@ -46,7 +59,11 @@ UNTOLD = {"spoofchk": None, "trust": None, "link_state": None}
     ("said", "differs"),
     [
         (IGB, {}),
-        (IXGBE, {"vlan": 101, "qos": 2, "max_tx_rate": 500, "query_rss": False}),
+        (SEEN_BY_PVC, {"vlan": 101, "qos": 2, "query_rss": False}),
+        (SENT_BY_A_KERNEL, {"mac": "de:48:e1:e0:bb:ec", "query_rss": False}),
+        (MLX5, {"vlan": 10, "spoofchk": False, "query_rss": False}),
+        (WITHOUT_RSS, {"mac": "02:00:01:01:28:13", "vlan": 128, "spoofchk": False}),
+        (LIMITED, {"vlan": 101, "qos": 2, "max_tx_rate": 500, "query_rss": False}),
         (STACKED, {"mac": "02:00:00:00:00:01", "vlan": 7, "vlan_proto": "802.1ad", "spoofchk": False, "trust": True, "link_state": "disable"}),
         (
             GUARANTEED,
@@ -57,10 +74,14 @@ UNTOLD = {"spoofchk": None, "trust": None, "link_state": None}
         (BEFORE_4_9, {"mac": "02:00:00:00:00:01", "vlan": 7, "qos": 2, "trust": None, "link_state": None, "min_tx_rate": None, "max_tx_rate": None}),
         (BARE, {"mac": "02:00:00:00:00:01", **UNTOLD}),
     ],
-    ids=["igb", "ixgbe", "802.1ad", "guaranteed rate", "InfiniBand", "iproute2 before 5.3", "Linux before 4.9", "address alone"],
+    ids=[
+        "igb", "seen by PVC", "sent by a kernel", "mlx5", "without RSS", "limited rate", "802.1ad", "guaranteed rate", "InfiniBand",
+        "iproute2 before 5.3", "Linux before 4.9", "address alone",
+    ],
 )
 def test_what_ip_says_of_a_vf_is_its_configuration_and_nothing_is_made_up(said: str, differs: dict) -> None:
-    assert vf_configs({"vfinfo_list": [json.loads(said)]}) == {0: {**NOTHING_SET, **differs}}
+    entry = json.loads(said)
+    assert vf_configs({"vfinfo_list": [entry]}) == {entry["vf"]: {**NOTHING_SET, **differs}}
 
 
 @pytest.mark.parametrize("link", [{}, {"vfinfo_list": []}, {"vfinfo_list": [{}]}])
