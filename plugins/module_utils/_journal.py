@@ -12,6 +12,7 @@ if such a lease is missing later, its guest has given it back.
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -20,9 +21,11 @@ from urllib.parse import quote
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import parse_port
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import daemon_key, network_key
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import runtime_folder
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import parse_network
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "recorded"]
 
 _STOPPED = "stopped"
 
@@ -53,19 +56,10 @@ class Journal:
             raise SriovError(f"The record {self.path}, without which no lease is risked, cannot be written: {error.strerror}.") from error
 
     def read(self) -> dict | None:
-        """The record, whether libvirt was ``stopped`` from knowing the leases, and those that are ``done``; None when no rebuild is under way."""
-        try:
-            with open(self.path, encoding="utf-8") as file:
-                first, *rest = file.read().splitlines()
-            record: dict = _checked(json.loads(first))
-        except FileNotFoundError:
-            return None
-        except PermissionError as error:
-            raise SriovError(f"Whether a rebuild was interrupted is not known, for {self.path} cannot be read: run as root, with become.") from error
-        except (OSError, ValueError) as error:
-            said = f"The record {self.path} of an interrupted rebuild cannot be read ({error})"
-            raise SriovError(f"{said}: compare the network's leases with its guests by hand, and remove it.") from error
-        return {**record, "stopped": _STOPPED in rest, "done": set(rest) - {_STOPPED}}
+        """The record with the network's ``name``, whether libvirt was ``stopped`` from knowing the leases, and those that are ``done``;
+        None when no rebuild is under way.
+        """
+        return _read(self.path)
 
     def stopping(self) -> None:
         """Note that libvirt is about to forget the leases. Raises SriovError where that cannot be noted."""
@@ -90,12 +84,38 @@ class Journal:
             return
 
 
+def recorded(uri: str) -> dict[str, dict]:
+    """The record of each network of the daemon at ``uri`` that has one, by the network's name."""
+    folder = runtime_folder(daemon_key(uri))
+    found = {}
+    for path in glob.glob(f"{glob.escape(folder)}/network-*.rebuild"):
+        record = _read(path)
+        if record is not None and Journal(network_key(record["name"], uri), folder).path == path:
+            found[record["name"]] = record
+    return found
+
+
+def _read(path: str) -> dict | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            first, *rest = file.read().splitlines()
+        record: dict = _checked(json.loads(first))
+    except FileNotFoundError:
+        return None
+    except PermissionError as error:
+        raise SriovError(f"Whether a rebuild was interrupted is not known, for {path} cannot be read: run as root, with become.") from error
+    except (OSError, ValueError) as error:
+        said = f"The record {path} of an interrupted rebuild cannot be read ({error})"
+        raise SriovError(f"{said}: compare the network's leases with its guests by hand, and remove it.") from error
+    return {**record, "stopped": _STOPPED in rest, "done": set(rest) - {_STOPPED}}
+
+
 def _checked(record: Any) -> dict:
     """``record``, if it is one. Raises ValueError for anything else that JSON may say."""
     try:
-        checked = {"before": [], **record}
+        checked = {"before": [], **record, "name": parse_network(record["xml"]).findtext("name")}
         leases = map(parse_port, checked["leases"] + checked["before"])
-        words = [checked["uuid"], checked["xml"], *(lease[key] for lease in leases for key in ("port", "owner_uuid", "mac"))]
+        words = [checked["uuid"], checked["name"], *(lease[key] for lease in leases for key in ("port", "owner_uuid", "mac"))]
     except (LookupError, AttributeError, TypeError, SyntaxError, SriovError) as error:
         raise ValueError("it is no record") from error
     if not all(isinstance(word, str) for word in words):

@@ -46,15 +46,19 @@ class Devices:
         return self._addresses.get(device, device)
 
 
-def find_overlaps(connected: Any, name: str, devices: Devices) -> dict[str, list[str]]:
-    """Other networks than ``name`` that hand out some of ``devices``, or will from the next boot on, each with those."""
-    found = {}
+def find_overlaps(connected: Any, name: str, devices: Devices, records: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+    """Other networks than ``name`` that hand out some of ``devices``, or will from the next boot on, each with those.
+
+    So do those of which there are ``records``, wherever an interrupted rebuild has left them: their leases wait to be put back.
+    """
+    documents = {other: [record["xml"]] for other, record in records.items()}
     with said_by_libvirt("list its networks"):
         for network in connected.listAllNetworks(0):
-            shared = devices.shared(_handed_out(network, devices)) if network.name() != name else []
-            if shared:
-                found[network.name()] = shared
-    return found
+            other = network.name()
+            if other != name:
+                documents[other] = documents.get(other, []) + _documents(network, other in records)
+    found = {other: devices.shared(_handed_out(pools, devices)) for other, pools in documents.items() if other != name}
+    return {other: shared for other, shared in found.items() if shared}
 
 
 def held_otherwise(connected: Any, name: str, devices: Devices, leases: list[dict], told: set[str]) -> list[str]:
@@ -76,16 +80,19 @@ def unleased(connected: Any, devices: Devices, leases: list[dict]) -> list[tuple
     return [(member, guest) for member, guest in claims if (guest["uuid"], member) not in leased]
 
 
-def _handed_out(network: Any, devices: Devices) -> list[str]:
-    """What a network hands out now, and what its definition gives."""
+def _documents(network: Any, recorded: bool) -> list[str]:
+    """The definition of a network that runs or will, and its live XML."""
     try:
         active = network.isActive()
-        if not active and not network.autostart():
+        if not (active or recorded or network.autostart()):
             return []
-        documents = [network.XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE)] + ([network.XMLDesc(0)] if active else [])
+        return [network.XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE)] + ([network.XMLDesc(0)] if active else [])
     except libvirt().libvirtError as error:
         if error_code(error) == NO_NETWORK:
             return []  # removed since the list was made
         raise
+
+
+def _handed_out(documents: list[str], devices: Devices) -> list[str]:
     pools = [pool for pool in (pool_of(parse_network(document)) for document in documents) if pool["mode"] in POOL_MODES]
     return [member for pool in pools for member in (*members_of(pool), *devices.given(pool))]

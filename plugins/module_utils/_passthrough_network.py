@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import forgotten_leases, running_guests
-from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
+from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal, recorded
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, daemon_key, network_key, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, runtime_folder
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import definition
@@ -126,9 +126,11 @@ class _Run:
         """
         if not (self.options["active"] or self.options["autostart"]):
             return
-        overlaps = find_overlaps(self.connected, self.name, Devices(pool_of(wanted), pfs))
+        records = recorded(self.options["uri"])
+        overlaps = find_overlaps(self.connected, self.name, Devices(pool_of(wanted), pfs), records)
         held = held_otherwise(self.connected, self.name, Devices(pool_of(wanted if live is None else live), pfs), leases, set(overlaps))
-        said = [f"{name} hands out {', '.join(members)}" for name, members in overlaps.items()] + held
+        soon = ", for its rebuild was interrupted and is to be finished"
+        said = [f"{name} hands out {', '.join(members)}{soon * (name in records)}" for name, members in overlaps.items()] + held
         if not said:
             return
         message = f"The network {self.name} would hand out VFs that are not its alone, and libvirt would give one VF to two guests: {'; '.join(said)}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import guest_runs
-from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
+from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal, recorded
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import (
     describe_lease,
     holders,
@@ -209,11 +209,11 @@ class _Port:
         """What is held of the pool without a lease of it, as if it were leases: what running guests have, and what other networks have leased."""
         devices = Devices(pool, self.pfs)
         found = {(guest["uuid"], member): guest["name"] for member, guest in unleased(self.connected, devices, self.leases)}
-        uri = self.options["uri"]
-        for name in find_overlaps(self.connected, self.name, devices):
+        records = recorded(self.options["uri"])
+        for name in find_overlaps(self.connected, self.name, devices, records):
             other = find_network(self.connected, name)
-            record = Journal(network_key(name, uri), runtime_folder(daemon_key(uri))).read()
-            leases = [parse_port(document) for document in record["leases"]] if record else []
+            record = records.get(name, {"leases": [], "before": [], "done": ()})
+            leases = [lease for lease in map(parse_port, record["leases"] + record["before"]) if lease["port"] not in record["done"]]
             with said_by_libvirt(f"tell the leases of the network {name}"):
                 for lease in leases + (read_leases(other) if other is not None and other.isActive() else []):
                     found.update(((lease["owner_uuid"], member), lease["owner_name"]) for member in devices.shared([member_of(lease) or ""]))

@@ -145,7 +145,8 @@ def test_whatever_runs_next_finishes_the_rebuild_first(host: Host, warm: Warm, m
 def test_a_record_is_kept_as_long_as_another_network_has_its_uuid(host: Host, warm: Warm, there: bool):
     provide(warm, "passthrough")
     host.define("<network><name>m</name><forward mode='passthrough'><interface dev='enp9s0v0'/></forward></network>")
-    record: dict = {"uuid": host.xml("m").findtext("uuid") if there else "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a", "xml": "", "leases": []}
+    uuid = host.xml("m").findtext("uuid") if there else "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"
+    record: dict = {"uuid": uuid, "xml": host.virsh("net-dumpxml n"), "leases": []}
     (host.root / JOURNAL).write_text(json.dumps(record) + "\n")
     warm.module("passthrough_network", name="n", pf="enp1s0")
     assert (host.root / JOURNAL).exists() == there

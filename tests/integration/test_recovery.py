@@ -223,14 +223,48 @@ def test_a_recovery_that_cannot_start_the_network_leaves_it_defined_and_starting
     assert host.virsh("net-list --all").split() == ["n", "active", "yes", "yes"]
 
 
-def test_what_waits_for_its_recovery_is_not_given_to_a_consumer_of_another_network(host: Host, warm: Warm):
+@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize("autostart", [False, True])
+def test_what_waits_for_its_recovery_is_not_given_to_a_consumer_of_another_network(host: Host, warm: Warm, autostart: bool, gone: bool):
+    warm.module("passthrough_network", **NETWORK, autostart=autostart)
     warm.module("passthrough_port", **FIREWALL)
     warm.module("passthrough_network", name="m", pf="enp1s0", overlap="warn")
     write_record(host)
     host.virsh("net-destroy n")
+    if gone:
+        host.virsh("net-undefine n")
     assert warm.module("passthrough_port", **{**ROUTER, "network": "m"})["port"]["plug"]["interface"] == "enp1s0v1"
     warm.module("passthrough_network", **NETWORK, overlap="warn")
     assert holds(host) == [("firewall", "enp1s0v0")]
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_no_network_hands_out_what_an_interrupted_rebuild_is_to_put_back(host: Host, warm: Warm, gone: bool):
+    warm.module("passthrough_network", **NETWORK, autostart=False)
+    warm.module("passthrough_port", **FIREWALL)
+    write_record(host)
+    host.virsh("net-destroy n")
+    if gone:
+        host.virsh("net-undefine n")
+    other = {"name": "m", "mode": "hostdev", "addresses": ["0000:01:10.0"]}
+    told = "n hands out 0000:01:10.0, for its rebuild was interrupted and is to be finished"
+    assert told in refusal(warm, "passthrough_network", **other, _ansible_check_mode=True)
+    assert told in refusal(warm, "passthrough_network", **other)
+    assert told in str(warm.module("passthrough_network", **other, overlap="warn")["warnings"])
+    assert "has no free member, for firewall holds 0000:01:10.0" in refusal(warm, "passthrough_port", **{**ROUTER, "network": "m"})
+    warm.module("passthrough_network", name="m", state="absent")
+    warm.module("passthrough_network", **NETWORK)
+    assert holds(host) == [("firewall", "enp1s0v0")]
+    assert "n hands out 0000:01:10.0. Leave" in refusal(warm, "passthrough_network", **other)
+
+
+def test_the_record_of_a_network_of_another_daemon_holds_nothing_here(host: Host, warm: Warm):
+    warm.module("passthrough_port", **FIREWALL)
+    write_record(host)
+    host.virsh("net-destroy n")
+    host.virsh("net-undefine n")
+    (host.root / JOURNAL).rename(host.root / "run/vfpool.sriov/network-n%20at%20session.rebuild")
+    assert warm.module("passthrough_network", **{**NETWORK, "name": "m"})["changed"]
 
 
 def test_a_record_from_before_the_stop_takes_nothing_from_a_guest_that_was_started_again(host: Host, warm: Warm):

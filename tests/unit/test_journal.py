@@ -33,6 +33,7 @@ def test_a_network_has_one_key_for_each_daemon_that_may_have_it(uri: str, key: s
 
 
 UUID = "0b2d64da-3d0e-431e-afdd-804415d6ebbb"
+XML = "<network><name>n</name></network>"
 OWNER = f"<owner><name>web1</name><uuid>{UUID}</uuid></owner>"
 MAC = "<mac address='52:54:00:00:00:01'/>"
 KEPT, TAKEN = (
@@ -41,7 +42,8 @@ KEPT, TAKEN = (
 )
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", "null", '{"uuid": 5, "xml": "", "leases": []}', '{"uuid": "", "xml": "", "leases": [5]}', "{", ""])
+@pytest.mark.parametrize("text", ["{}", "[]", "null", '{"uuid": 5, "xml": "", "leases": []}', '{"uuid": "", "xml": "", "leases": [5]}',
+                                  '{"uuid": "", "xml": "<network/>", "leases": []}', "{", ""])  # fmt: skip
 def test_what_is_no_record_is_refused_with_its_path_and_what_to_do(tmp_path: Path, text: str):
     journal = Journal("n", str(tmp_path))
     Path(journal.path).write_text(text + "\n")
@@ -64,16 +66,16 @@ def test_what_is_no_record_is_refused_with_its_path_and_what_to_do(tmp_path: Pat
 )
 def test_a_record_of_what_is_no_lease_is_refused_as_well(tmp_path: Path, lease: str):
     journal = Journal("n", str(tmp_path))
-    journal.write(UUID, "<network/>", [KEPT], [KEPT, lease])
+    journal.write(UUID, XML, [KEPT], [KEPT, lease])
     with pytest.raises(SriovError, match=r"cannot be read \(it is no record\): compare"):
         journal.read()
 
 
 def test_a_record_tells_whether_any_lease_was_at_risk(tmp_path: Path):
     journal = Journal("n", str(tmp_path))
-    journal.write(UUID, "<network/>", [KEPT], [KEPT, TAKEN])
+    journal.write(UUID, XML, [KEPT], [KEPT, TAKEN])
     assert journal.read() == {
-        "uuid": UUID, "xml": "<network/>", "leases": [KEPT], "before": [KEPT, TAKEN], "stopped": False, "done": set(),
+        "uuid": UUID, "xml": XML, "name": "n", "leases": [KEPT], "before": [KEPT, TAKEN], "stopped": False, "done": set(),
     }  # fmt: skip
     journal.stopping()
     journal.mark("5d7c1d16-4c24-4d2f-8a43-2d0a0f2a5e8d")
@@ -84,7 +86,7 @@ def test_a_record_tells_whether_any_lease_was_at_risk(tmp_path: Path):
 @pytest.mark.parametrize("name", ["n" * 250, "网络" * 40])
 def test_a_network_with_a_long_name_has_a_record_of_its_own(tmp_path: Path, name: str):
     journal = Journal(name, str(tmp_path))
-    journal.write(UUID, "<network/>", [], [])
+    journal.write(UUID, XML, [], [])
     assert journal.read() is not None
     assert Journal(f"{name}x", str(tmp_path)).read() is None
 
