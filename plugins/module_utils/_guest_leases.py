@@ -15,7 +15,8 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovE
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import parse_port
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_DOMAIN, connection, daemon_key, error_code, libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, new_element, parse_xml
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import places
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, new_element, parse_network, parse_xml
 
 # Where the system's QEMU driver keeps the state of its running guests.
 _STATE = "/run/libvirt/qemu"
@@ -23,11 +24,15 @@ _STATE = "/run/libvirt/qemu"
 __all__ = ["forgotten_leases", "guest_claims", "guest_runs", "running_guests", "running_owners"]
 
 
-def forgotten_leases(connected: Any, guests: list[str], name: str, leases: list[dict]) -> list[dict]:
-    """The leases of the network ``name`` that ``guests`` hold by their own account and the ledger, ``leases``, does not know."""
-    there = {lease["port"] for lease in leases}
+def forgotten_leases(connected: Any, guests: list[str], name: str, current: dict | None) -> list[dict]:
+    """The leases of the network ``name`` that ``guests`` hold by their own account and its ledger does not know.
+
+    ``current`` is what ``read_network`` says of the network, None where there is none.
+    """
+    there = {lease["port"] for lease in current["leases"]} if current else set()
     local = daemon_key(connected.getURI()) == "system"
-    held = [lease for document in guests for lease in _leases_of_guest(parse_xml(document), name, local)]
+    network = parse_network(current["xml"]) if current else new_element("network")
+    held = [lease for document in guests for lease in _leases_of_guest(parse_xml(document), name, local, network)]
     return [lease for lease in held if lease["port"] not in there]
 
 
@@ -79,18 +84,13 @@ def running_guests(connected: Any) -> list[str]:
     return documents
 
 
-def _leases_of_guest(domain: Element, network: str, local: bool) -> list[dict]:
-    leases = []
-    private = None
-    for interface in domain.iterfind("devices/interface"):
-        source, mac = interface.find("source"), interface.findall("mac")
-        if interface.get("type") == "direct" and source is not None and source.get("network") == network and source.get("portid"):
-            plug = new_element("plug", type="direct", dev=source.get("dev"), mode=source.get("mode"))
-            leases.append(parse_port(_port_text(domain, source.get("portid"), mac[0].get("address"), plug)))
-        elif interface.get("type") == "hostdev" and local:
-            private = _private_state(domain.findtext("name")) if private is None else private
-            leases += [lease for lease in _hostdev_leases(domain, private, network) if lease["mac"] == mac[0].get("address")]
-    return leases
+def _leases_of_guest(domain: Element, name: str, local: bool, network: Element) -> list[dict]:
+    given = [(interface, interface) for interface in domain.iterfind("devices/interface[@type='direct']")]
+    if local and domain.find("devices/interface[@type='hostdev']") is not None:
+        private = _private_state(domain.findtext("name"))
+        given += [(actual.getparent(), actual) for actual in private.iterfind("domain/devices/interface/actual[@type='hostdev']")]
+    mine = "boolean(source[@network=$name and @portid!=''])"
+    return [_lease(domain, interface, actual, network) for interface, actual in given if interface.xpath(mine, name=name)]
 
 
 def _private_state(guest: str) -> Element:
@@ -105,24 +105,26 @@ def _private_state(guest: str) -> Element:
         raise SriovError(f"Whose VFs the guest {guest} holds is not known, for {path} cannot be read ({error}): run as root, with become.") from error
 
 
-def _hostdev_leases(domain: Element, private: Element, network: str) -> list[dict]:
-    leases = []
-    for interface in private.iterfind("domain/devices/interface[@type='network']"):
-        source, address = interface.find("source"), interface.find("actual[@type='hostdev']/source/address")
-        if address is not None and source.get("network") == network and source.get("portid"):
-            plug = new_element("plug", new_element("address", **{name: value for name, value in address.attrib.items() if name != "type"}), type="hostdev-pci")
-            leases.append(parse_port(_port_text(domain, source.get("portid"), interface.find("mac").get("address"), plug)))
-    return leases
+def _lease(domain: Element, interface: Element, actual: Element, network: Element) -> dict:
+    """The lease that a guest's ``interface`` has, with what libvirt says in ``actual`` that it was given.
 
-
-def _port_text(domain: Element, port: str, mac: str, plug: Element) -> str:
-    """The document of the port that a guest's live interface was given."""
-    owner = new_element("owner", new_element("name"), new_element("uuid"))
-    owner[0].text, owner[1].text = domain.findtext("name"), domain.findtext("uuid")
-    root = new_element("networkport", new_element("uuid"), owner, new_element("mac", address=mac), plug)
-    root[0].text = port
-    text: str = etree().tostring(root, encoding="unicode")
-    return text
+    Made like virDomainNetDefActualToNetworkPort of libvirt's src/conf/domain_conf.c, but that it loses what ``network`` says of filters.
+    """
+    source, group, new = actual.find("source"), interface.find("source").get("portgroup"), etree().SubElement
+    port = new_element("networkport")
+    new(port, "uuid").text = interface.find("source").get("portid")
+    owner = new(port, "owner")
+    new(owner, "name").text, new(owner, "uuid").text = domain.findtext("name"), domain.findtext("uuid")
+    if group:
+        new(port, "group").text = group
+    port.extend([interface.find("mac"), *actual.xpath("virtualport | bandwidth | vlan | port")])
+    trusted = [place.get("trustGuestRxFilters") for place in (interface, *places(network, group))]
+    port.append(new_element("rxfilters", trustGuest=next(filter(None, trusted), None)))
+    if actual.get("type") == "direct":
+        new(port, "plug", type="direct", dev=source.get("dev"), mode=source.get("mode"))
+    else:
+        port.append(new_element("plug", *actual.iterfind("driver"), source.find("address"), type="hostdev-pci", managed=actual.get("managed", "no")))
+    return parse_port(etree().tostring(port, encoding="unicode"))
 
 
 def guest_runs(connected: Any, lease: dict) -> bool | None:

@@ -46,7 +46,7 @@ class Devices:
         return self._addresses.get(device, device)
 
 
-def find_overlaps(connected: Any, name: str, devices: Devices, records: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+def find_overlaps(connected: Any, name: str, devices: Devices, records: dict[str, dict]) -> dict[str, list[str]]:
     """Other networks than ``name`` that hand out some of ``devices``, or will from the next boot on, each with those.
 
     So do those of which there are ``records``, wherever an interrupted rebuild has left them: their leases wait to be put back.

@@ -193,7 +193,7 @@ def describe_networks(uri: str, names: list[str] | None, inactive: bool) -> list
 
 def _forgotten(connected: Any, guests: list[str], network: dict, pfs: list[dict] | None) -> list[dict]:
     """What guests that run hold of a pool without a lease that libvirt knows of."""
-    return [lease for lease in map(fit_of(network, pfs), forgotten_leases(connected, guests, network["name"], network["leases"])) if lease is not None]
+    return [lease for lease in map(fit_of(network, pfs), forgotten_leases(connected, guests, network["name"], network)) if lease is not None]
 
 
 def _choose(connected: Any, names: list[str] | None) -> list[Any]:

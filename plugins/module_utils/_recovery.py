@@ -41,7 +41,7 @@ def plan_recovery(
     With ``force``, what cannot be put back is given up, which else makes the plan fail.
     """
     plan = Plan()
-    forgotten = forgotten_leases(connected, running_guests(connected), name, current["leases"] if current else [])
+    forgotten = forgotten_leases(connected, running_guests(connected), name, current)
     record = _record(connected, name, journal)
     if current is None:
         return Recovery(plan, [], forgotten + _without(_outstanding(connected, record, "leases", []), forgotten))

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import re
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -22,10 +24,8 @@ QBG = "<virtualport type='802.1Qbg'><parameters managerid='11' typeid='5' typeid
 GROUPS = "<portgroup name='g' trustGuestRxFilters='no'><vlan><tag id='9'/></vlan></portgroup><portgroup name='d' default='yes' trustGuestRxFilters='yes'/>"
 
 
-@pytest.mark.parametrize("group", [None, "g"])
-@pytest.mark.parametrize(
-    ("mode", "driver", "rest"),
-    [
+def every_setting(test: Any) -> Any:
+    cases = [
         ("passthrough", "", f"{VLAN}<port isolated='no'/>{GROUPS}"),
         ("passthrough", "", f"{QBG}<portgroup name='g'/>"),
         ("hostdev", "<driver name='vfio'/>", f"{VLAN}{GROUPS}"),
@@ -33,21 +33,56 @@ GROUPS = "<portgroup name='g' trustGuestRxFilters='no'><vlan><tag id='9'/></vlan
         ("private", "", f"{QBH}<portgroup name='g'/>"),
         ("vepa", "", f"{QBG_START}<portgroup name='g' default='yes'>{QBG_REST}</portgroup>"),
         ("bridge", "", "<portgroup name='g'/>"),
-    ],
-)
-def test_a_confirmed_member_has_every_setting_that_libvirt_itself_gives(host: Host, mode: str, driver: str, rest: str, group: str | None):
+    ]
+    return pytest.mark.parametrize(("mode", "driver", "rest"), cases)(pytest.mark.parametrize("group", [None, "g"])(test))
+
+
+def allocate(host: Host, mode: str, driver: str, rest: str, group: str | None) -> None:
+    """A lease of which libvirt itself made all but what names it."""
     host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
-    warm = Warm(host)
     host.define(network(f"{driver}<pf dev='enp1s0'/>", mode=mode, rest=rest).replace("<network>", "<network trustGuestRxFilters='yes'>"))
     host.virsh("net-port-create pool /dev/stdin", stdin=f"""
         <networkport><uuid>{PORT["uuid"]}</uuid><owner><name>{PORT["owner_name"]}</name><uuid>{PORT["owner_uuid"]}</uuid></owner>
         {f"<group>{group}</group>" if group else ""}<mac address='{PORT["mac"]}'/></networkport>""")
+
+
+@every_setting
+def test_a_confirmed_member_has_every_setting_that_libvirt_itself_gives(host: Host, mode: str, driver: str, rest: str, group: str | None):
+    allocate(host, mode, driver, rest, group)
+    warm = Warm(host)
     port = {**PORT, "portgroup": group} if group else PORT
     allocated = warm.module("passthrough_port", **port)["port"]
     assert warm.module("passthrough_port", **port, state="absent")["changed"]
     confirmed = warm.module("passthrough_port", **port, plug=allocated["plug"])
     assert confirmed["changed"]
     assert each_time(confirmed["port"]["xml"]) == each_time(allocated["xml"])
+
+
+@every_setting
+def test_a_lease_that_libvirt_forgot_comes_back_with_every_setting_that_it_had(host: Host, mode: str, driver: str, rest: str, group: str | None):
+    allocate(host, mode, driver, rest, group)
+    warm = Warm(host)
+    before = host.virsh(f"net-port-dumpxml pool {PORT['uuid']}")
+    port, state = ElementTree.fromstring(before), host.root / "run/libvirt/qemu/firewall.xml"
+    named = f"<name>{PORT['owner_name']}</name><uuid>{PORT['owner_uuid']}</uuid>"
+    source = f"network='pool' portid='{PORT['uuid']}'" + (f" portgroup='{group}'" if group else "")
+    mac = f"<mac address='{PORT['mac']}'/>"
+    given = "".join(ElementTree.tostring(port.find(tag), encoding="unicode") for tag in ("vlan", "virtualport", "port") if port.find(tag) is not None)
+    plug = port.find("plug")
+    assert plug is not None
+    if mode.startswith("hostdev"):  # its lease is in a file of libvirt's own, beside what the guest has
+        address = ElementTree.tostring(plug.find("address"), encoding="unicode").replace("<address", "<address type='pci'")
+        actual = f"<actual type='{mode}'>{driver}<source>{address}</source>{given}</actual>"
+        state.write_text(f"<domstatus><domain><devices><interface type='network'>{mac}<source {source}/>{actual}</interface></devices></domain></domstatus>")
+        live = f"<interface type='hostdev'>{mac}<source>{address}</source>{given}</interface>"
+    else:
+        live = f"<interface type='direct'>{mac}<source {source} dev='{plug.get('dev')}' mode='{plug.get('mode')}'/>{given}</interface>"
+    warm.guests.append(f"<domain>{named}<devices>{live}</devices></domain>")
+    host.virsh("net-destroy pool")
+    host.virsh("net-start pool")
+    assert warm.module("passthrough_network", name="pool", xml=host.virsh("net-dumpxml pool --inactive"))["changed"]
+    assert host.virsh(f"net-port-dumpxml pool {PORT['uuid']}") == before
+    state.unlink(missing_ok=True)
 
 
 def each_time(port: str) -> str:
