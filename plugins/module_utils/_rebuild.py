@@ -134,13 +134,15 @@ def _start_somehow(network: Any, former: str | None, lacking: bool) -> None:
             if former is None:
                 raise
     connected, definition, autostart = network.connect(), network.XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE), network.autostart()
+    network.setAutostart(False)
     try:
         connected.networkCreateXML(explicit_text(former))  # beside its definition, which stays
     except libvirt().libvirtError:
-        # libvirt has forgotten the network now, except for the file that says that it starts by itself: undefine removes that.
-        connected.networkDefineXML(definition).undefine()
-        connected.networkDefineXML(definition).setAutostart(autostart)
+        # libvirt has forgotten the network now, and would not have forgotten that it starts by itself.
+        network = connected.networkDefineXML(definition)
         network.create()
+    finally:
+        network.setAutostart(autostart)
 
 
 def _members(network: Any) -> list[str]:

@@ -24,6 +24,10 @@ FIREWALL = {"network": "n", "owner_name": "firewall", "owner_uuid": "c4b0a5a6-6a
 ROUTER = {"network": "n", "owner_name": "router", "owner_uuid": "d4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
 GUEST = "e4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"
 JOURNAL = "run/vfpool.sriov/network-n.rebuild"
+START_FAILS_WHILE_ARMED = """#!/bin/sh
+if [ "$2" = start ] && [ -e /run/armed ]; then exit 1; fi
+exit 0
+"""
 START_FAILS_ONCE = """#!/bin/sh
 if [ "$2" = start ] && rm /run/armed 2>/dev/null; then exit 1; fi
 exit 0
@@ -221,6 +225,35 @@ def test_a_recovery_that_cannot_start_the_network_leaves_it_defined_and_starting
     warm.module("passthrough_network", **NETWORK)
     assert host.ports("n") == before
     assert host.virsh("net-list --all").split() == ["n", "active", "yes", "yes"]
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["before the call", "after the call"])
+def test_a_recovery_that_is_killed_while_no_start_succeeds_loses_neither_leases_nor_definition(host: Host, warm: Warm, card: PF, answered: bool):
+    """Where the former members do not start either, libvirt forgets the network, and has its file only."""
+    fails = hook(host, START_FAILS_WHILE_ARMED)
+    for owner in (FIREWALL, ROUTER):
+        warm.module("passthrough_port", **owner)
+    before, defined, autostart, without = host.ports("n"), host.virsh("net-dumpxml n --inactive"), host.virsh("net-list --all"), 0
+    for number in range(100):
+        write_record(host)
+        host.virsh("net-destroy n")
+        card.resize(0)
+        (host.root / "run/armed").write_text("")
+        with Cut(host, number, answered) as cut:
+            warm.attempt("passthrough_port", **FIREWALL, uri=URI)
+        without += "n" not in host.virsh("net-list --all --name").split()
+        (host.root / "run/armed").unlink()
+        card.resize(4)
+        warm.module("passthrough_network", **NETWORK)
+        assert (host.ports("n"), host.virsh("net-list --all")) == (before, autostart)
+        assert without or host.virsh("net-dumpxml n --inactive") == defined
+        host.restart_libvirtd()
+        assert host.virsh("net-list --all") == autostart
+        assert not warm.module("passthrough_network", **NETWORK)["changed"] and not (host.root / JOURNAL).exists()
+        if not cut.fallen:
+            break
+    assert without == 1
+    fails.unlink()
 
 
 @pytest.mark.parametrize("gone", [False, True])
