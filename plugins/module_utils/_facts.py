@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run, Start, beside, in_turn
+from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run, beside, in_turn
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links, ask_links, read_link, vf_configs
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links, ask_links
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs, read_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
@@ -35,91 +33,38 @@ def gather(selectors: list[str] | None, wanted: frozenset[str], run: Run | None 
     incomplete = Incomplete()
     sysfs, start = sysfs or Sysfs(), in_turn(run) if run else beside
     pfs = find_pfs(sysfs, incomplete)
-    asked = ask_links(start) if pfs else None
+    if not pfs and selectors is None:
+        return {"pfs": pfs, "incomplete": incomplete.entries()}
+    asked = ask_links(start)
     # What a subset alone needs is compiled anew on every run: while ip is at work.
     if "config" in wanted:
-        from ansible_collections.vfpool.sriov.plugins.module_utils._devlink import ask_eswitch_mode
+        from ansible_collections.vfpool.sriov.plugins.module_utils._configuration import add_configuration
     if "usage" in wanted:
         from ansible_collections.vfpool.sriov.plugins.module_utils._holders import add_holders
-    links = _links(asked, pfs, incomplete)
+    links, why_none = Links({}, with_vfs=False), ""
+    try:
+        links = asked()
+    except Unreadable as error:
+        why_none = str(error)
+    _add_altnames(pfs, links.by_name, why_none, incomplete)
     if selectors is not None:
         from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import select_pf
 
         addresses = [select_pf(selector, pfs, sysfs)["pci_address"] for selector in selectors]
         pfs = [pf for pf in pfs if pf["pci_address"] in addresses]
-    modes = [ask_eswitch_mode(pf["pci_address"], start) for pf in pfs] if "config" in wanted else []
     for pf in pfs:
-        read_vfs(pf, links.by_name if links else {}, sysfs, incomplete)
+        read_vfs(pf, links.by_name, sysfs, incomplete)
     if "config" in wanted:
-        _add_config(pfs, links, start, sysfs, incomplete)
+        add_configuration(pfs, links, start, sysfs, incomplete)
     if "usage" in wanted:
-        add_holders(pfs, links, sysfs, incomplete)
-    for pf, mode in zip(pfs, modes):
-        with incomplete.noting(pf["pci_address"], "eswitch_mode"):
-            pf["eswitch_mode"] = mode()
+        add_holders(pfs, links.by_name, sysfs, incomplete)
     chosen = {pf["pci_address"] for pf in pfs} | {None}
     return {"pfs": pfs, "incomplete": [entry for entry in incomplete.entries() if entry["pf"] in chosen]}
 
 
-def _links(asked: Callable[[], Links] | None, pfs: list[dict], incomplete: Incomplete) -> Links | None:
-    """The host's interfaces, if any PF is there to ask for; the PFs' `altnames` come from them."""
-    links, reason = None, ""
-    if asked:
-        try:
-            links = asked()
-        except Unreadable as error:
-            reason = str(error)
+def _add_altnames(pfs: list[dict], links: dict[str, dict], why_none: str, incomplete: Incomplete) -> None:
     for pf in pfs:
-        if pf["name"] is None:
-            continue
-        if links and pf["name"] in links.by_name:
-            pf["altnames"] = links.by_name[pf["name"]].get("altnames", [])
-        else:
-            incomplete.note("altnames", pf["pci_address"], reason or f"ip names no interface {pf['name']}")
-    return links
-
-
-def _add_config(pfs: list[dict], links: Links | None, start: Start, sysfs: Sysfs, incomplete: Incomplete) -> None:
-    """What is configured rather than found: VF configuration and MSI-X vectors; and the words for vendor and model."""
-    # What this subset alone needs, each compiled anew on every run.
-    from ansible_collections.vfpool.sriov.plugins.module_utils._hardware_names import hardware_names
-    from ansible_collections.vfpool.sriov.plugins.module_utils._msix import msix_count
-
-    for pf in pfs:
-        address = pf["pci_address"]
-        _add_vf_configs(pf, links, start, incomplete)
-        for vf in pf["vfs"]:
-            if vf["pci_address"] is not None:
-                try:
-                    vf["msix_count"] = msix_count(f"{sysfs.root}/bus/pci/devices/{vf['pci_address']}/config")
-                except OSError as error:
-                    incomplete.note("msix_count", address, f"config cannot be read: {error.strerror}", vf["index"])
-        with incomplete.noting(address, "vendor", "model"):
-            pf["vendor"], pf["model"] = hardware_names(address, sysfs.udev)
-
-
-def _add_vf_configs(pf: dict, links: Links | None, start: Start, incomplete: Incomplete) -> None:
-    if not pf["vfs"]:
-        return
-    configs: dict[int, dict] = {}
-    try:
-        configs = vf_configs(_link_of(pf, links, start))
-        reason = (
-            f"rtnetlink's list has {len(configs)} of {len(pf['vfs'])} VFs: the kernel cuts it at 64 KiB, or VFs are just being made"
-            if configs
-            else f"the driver {pf['driver']} gives rtnetlink no VF configuration"
-        )
-    except Unreadable as error:
-        reason = str(error)
-    for vf in pf["vfs"]:
-        vf["config"] = configs.get(vf["index"])
-        if vf["config"] is None:
-            incomplete.note("config", pf["pci_address"], reason, vf["index"])
-
-
-def _link_of(pf: dict, links: Links | None, start: Start) -> dict:
-    if pf["name"] is None:
-        raise Unreadable("the PF has no network interface here whose name is known, and rtnetlink gives VF configuration through that alone")
-    if links and links.with_vfs and pf["name"] in links.by_name:
-        return links.by_name[pf["name"]]
-    return read_link(pf["name"], start)
+        if pf["name"] in links:
+            pf["altnames"] = links[pf["name"]].get("altnames", [])
+        elif pf["name"] is not None:
+            incomplete.note("altnames", pf["pci_address"], why_none or f"ip names no interface {pf['name']}")

@@ -22,7 +22,7 @@ def hardware_names(address: str, udev: str | None) -> tuple[str | None, str | No
         raise Unreadable("udev, which keeps the hardware database, is not running")
     try:
         with open(f"{udev}/data/+pci:{address}", encoding="utf-8", errors="replace") as kept:
-            properties = dict(line[2:].rstrip("\n").split("=", 1) for line in kept if line.startswith("E:") and "=" in line)
+            properties = dict(line.rstrip("\n").partition("=")[::2] for line in kept)
     except OSError as error:
         raise Unreadable(f"udev has not looked the device up: {error.strerror}") from error
-    return properties.get("ID_VENDOR_FROM_DATABASE"), properties.get("ID_MODEL_FROM_DATABASE")
+    return properties.get("E:ID_VENDOR_FROM_DATABASE"), properties.get("E:ID_MODEL_FROM_DATABASE")

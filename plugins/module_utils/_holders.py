@@ -15,7 +15,6 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim,
 from ansible_collections.vfpool.sriov.plugins.module_utils._device_files import device_files
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import ask_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links
 from ansible_collections.vfpool.sriov.plugins.module_utils._namespaces import look_elsewhere
 from ansible_collections.vfpool.sriov.plugins.module_utils._processes import openers
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
@@ -29,8 +28,8 @@ _STANDS_ELSEWHERE = (*_MACVLANS, "vlan", "macsec")
 _ORDER = ("libvirt_port", "libvirt_domain", "macvtap", "vfio", "netns", "host")
 
 
-def add_holders(pfs: list[dict], links: Links | None, sysfs: Sysfs, incomplete: Incomplete) -> None:
-    """Set `used_by` of every VF of ``pfs``; ``links`` is None where ip gave no answer."""
+def add_holders(pfs: list[dict], links: dict[str, dict], sysfs: Sysfs, incomplete: Incomplete) -> None:
+    """Set `used_by` of every VF of ``pfs``; ``links`` are the host's interfaces by name, none where ip gave no answer."""
     vfs = [_Vf(pf, vf, sysfs) for pf in pfs for vf in pf["vfs"]]
     if not vfs:
         return
@@ -42,8 +41,9 @@ def add_holders(pfs: list[dict], links: Links | None, sysfs: Sysfs, incomplete: 
     search.look_at_namespaces(links)
     for vf in vfs:
         found = without_repetition(vf.holders, search.made_by_libvirt)
-        vf.facts["used_by"] = found if found or not vf.doubts else None
-        for reason in vf.doubts:
+        doubts = vf.doubts + search.doubts
+        vf.facts["used_by"] = found if found or not doubts else None
+        for reason in doubts:
             incomplete.note("used_by", vf.pf["pci_address"], reason, vf.facts["index"])
 
 
@@ -54,35 +54,31 @@ class _Search:
         self.vfs = vfs
         self.by_device = {vf.facts[key]: vf for vf in vfs for key in ("pci_address", "name") if vf.facts[key]}
         self.made_by_libvirt: dict[str, dict] = {}
+        self.doubts: list[str] = []  # of every VF
 
     def _claim(self, claims: Iterable[Claim]) -> None:
         for device, entry in claims:
             if device in self.by_device:
                 self.by_device[device].holders.append(entry)
 
-    def look_at_links(self, links: Links | None) -> None:
-        if links is None:
-            for vf in self.vfs:
-                if vf.facts["name"] is not None:
-                    vf.doubts.append("ip gave no list of the host's links")
-            return
+    def look_at_links(self, links: dict[str, dict]) -> None:
         for vf in self.vfs:
+            name = vf.facts["name"]
             # A host of which ip does not even know the PF is a synthetic one, or was looked at from another namespace: `altnames` says so.
-            if vf.facts["name"] is not None and vf.facts["name"] not in links.by_name and vf.pf["name"] in links.by_name:
-                vf.doubts.append(f"ip names no interface {vf.facts['name']}")
-        for name, link in links.by_name.items():
+            if name is not None and name not in links and (not links or vf.pf["name"] in links):
+                vf.doubts.append(f"ip names no interface {name}" if links else "ip gave no list of the host's links")
+        for name, link in links.items():
             # A dual-port card gives a VF two interfaces; the facts name one, the kernel tells the device of each.
             known = self.by_device.get(name) or self.by_device.get(link.get("parentdev", ""))
             if known is not None:
                 self.by_device.update(dict.fromkeys([name, *link.get("altnames", ())], known))
-        self._claim(link_claims(links.by_name.values()))
+        self._claim(link_claims(links.values()))
 
     def look_at_device_files(self, sysfs: Sysfs) -> None:
         try:
             files = device_files(sysfs)
         except OSError as error:
-            for vf in self.vfs:
-                vf.doubts.append(f"the device files of RDMA and vDPA are not known: {error.strerror}")
+            self.doubts.append(f"the device files of RDMA and vDPA are not known: {error.strerror}")
             return
         for vf in self.vfs:
             own = files.get(vf.facts["pci_address"], [])
@@ -94,8 +90,7 @@ class _Search:
         self.made_by_libvirt = guests.interfaces
         self._claim(guests.claims)
         if guests.doubt:
-            for vf in self.vfs:
-                vf.doubts.append(guests.doubt)
+            self.doubts.append(guests.doubt)
 
     def look_at_processes(self) -> None:
         wanted = {path for vf in self.vfs for path in vf.device_files}
@@ -107,11 +102,11 @@ class _Search:
                 vf.doubts += reasons
                 vf.holders += [holder("vfio", process) for path in vf.device_files for process in processes.get(path, ())]
 
-    def look_at_namespaces(self, links: Links | None) -> None:
+    def look_at_namespaces(self, links: dict[str, dict]) -> None:
         moved = {vf.facts["pci_address"] for vf in self.vfs if vf.moved}
         elsewhere = look_elsewhere(moved)
         self._claim(Claim(address, holder("netns", elsewhere.moved.get(address))) for address in moved)
-        names = {link.get("ifindex"): name for name, link in links.by_name.items()} if links else {}
+        names = {link.get("ifindex"): name for name, link in links.items()}
         for upper in elsewhere.uppers:
             if upper.lower in names and upper.kind in _STANDS_ELSEWHERE:
                 entry = holder("macvtap", f"{upper.name} in {upper.namespace}") if upper.kind in _MACVLANS else holder("netns", upper.namespace)

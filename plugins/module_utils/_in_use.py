@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
-from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges, parse_ranges
+from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import parse_ranges
+from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 
 __all__ = ["affected", "describe_holder", "refuse_if_in_use", "refuse_if_open", "without_libvirt"]

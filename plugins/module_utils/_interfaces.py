@@ -29,4 +29,7 @@ def interfaces_of(address: str, sysfs: Sysfs) -> list[str] | None:
 
 def function_of(interface: str, sysfs: Sysfs) -> str | None:
     """The PCI address of the function that an interface of this network namespace stands on; None where it stands on none."""
-    return function_below(sysfs.link(f"class/net/{interface}") or "")
+    try:
+        return function_below(sysfs.link(f"class/net/{interface}") or "")
+    except OSError:  # a file of the class itself, such as bonding_masters
+        return None

@@ -13,7 +13,8 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import in
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import is_local
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._pool import pool_vfs
-from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges, parse_ranges
+from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import parse_ranges
+from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf, select_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 

@@ -9,7 +9,7 @@ import re
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 
-__all__ = ["function_below", "function_in", "is_pci_address", "later_address", "normal_pci_address", "pci_sort_key"]
+__all__ = ["function_below", "function_in", "is_pci_address", "normal_pci_address", "pci_sort_key"]
 
 # The domain has four digits or more: Intel VMD makes domains from 0x10000 on.
 _ADDRESS = re.compile(r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([01][0-9a-f])\.([0-7])", re.IGNORECASE)
@@ -49,11 +49,3 @@ def normal_pci_address(text: str) -> str:
 def pci_sort_key(address: str) -> tuple[int, str]:
     """Orders normal addresses by domain, bus, slot, function: as text, once the longer domains are behind the others."""
     return len(address), address
-
-
-def later_address(address: str, distance: int) -> str:
-    """The address ``distance`` routing IDs after a normal address: where a PF's VF offset and stride lead."""
-    domain, bus, rest = address.split(":")
-    slot, function = rest.split(".")
-    routing_id = (int(bus, 16) << 8 | int(slot, 16) << 3 | int(function)) + distance
-    return f"{domain}:{routing_id >> 8:02x}:{routing_id >> 3 & 31:02x}.{routing_id & 7}"

@@ -185,11 +185,8 @@ def read_vfs(pf: dict, links: dict[str, dict], sysfs: Sysfs, incomplete: Incompl
         read.vf = vf["index"]
         folder = f"{_DEVICES}/{vf['pci_address']}"
         vf["driver"] = bound.get(vf["pci_address"]) or _driver(folder, bound, read)
-        group = read.link_name("iommu_group", f"{folder}/iommu_group")
-        if group is not None and _NUMBER.fits(group):
-            vf["iommu_group"] = int(group)
-        elif group is not None:
-            read.strange("iommu_group", "iommu_group", group, _NUMBER)
+        group = f"{folder}/iommu_group"
+        vf["iommu_group"] = read.value("iommu_group", group, read.link_name("iommu_group", group), _NUMBER)
         link = links.get(vf["name"], {})
         mac, state = str(link.get("address")), str(link.get("operstate")).lower()
         if _MAC.fits(mac) and _OPERSTATE.fits(state):
@@ -239,17 +236,16 @@ class _Reader:
     def file(self, part: str, path: str, form: _Form, required: bool = False) -> Any:
         """What a file says; a ``required`` one is there on every kernel."""
         text = self.ask(part, path, self.sysfs.text, _NO_VALUE.get(part, 0))
-        if text is None:
-            if required and not self.sysfs.exists(path):
-                self.note(part, f"{self._named(path)} does not exist")
-        elif form.fits(text):
-            return form.value(text)
-        else:
-            self.strange(part, path, text, form)
-        return None
+        if text is None and required and not self.sysfs.exists(path):
+            self.note(part, f"{self._named(path)} does not exist")
+        return self.value(part, path, text, form)
 
-    def strange(self, part: str, path: str, text: str, form: _Form) -> None:
+    def value(self, part: str, path: str, text: str | None, form: _Form) -> Any:
+        """What a text of sysfs means, or None where it has not the form."""
+        if text is None or form.fits(text):
+            return text and form.value(text)
         self.note(part, f"{self._named(path)} is {text[:40]!r}, which is no {form.words}")
+        return None
 
     def _named(self, path: str) -> str:
         """Of a PF or VF only the file's name, so that VFs which lack the same share a note."""

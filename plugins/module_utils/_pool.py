@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges, parse_ranges
+from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import parse_ranges
+from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf, select_pf
 
 __all__ = ["interface_pool", "pool_vfs"]

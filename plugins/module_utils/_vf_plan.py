@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder
-from ansible_collections.vfpool.sriov.plugins.module_utils._pci import later_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
@@ -173,7 +172,15 @@ class VfPlan:
             before[index] = {"pci_address": self._now[index]["pci_address"], **before[index]}
         if index in after and self._pf["vf_offset"] and self._pf["vf_stride"] is not None:
             distance = self._pf["vf_offset"] + index * self._pf["vf_stride"]
-            after[index] = {"pci_address": later_address(self._pf["pci_address"], distance), **after[index]}
+            after[index] = {"pci_address": _later_address(self._pf["pci_address"], distance), **after[index]}
+
+
+def _later_address(address: str, distance: int) -> str:
+    """The address ``distance`` routing IDs after a normal address: where a PF's VF offset and stride lead."""
+    domain, bus, rest = address.split(":")
+    slot, function = rest.split(".")
+    routing_id = (int(bus, 16) << 8 | int(slot, 16) << 3 | int(function)) + distance
+    return f"{domain}:{routing_id >> 8:02x}:{routing_id >> 3 & 31:02x}.{routing_id & 7}"
 
 
 def _only(values: dict, names: tuple[str, ...]) -> dict:

@@ -11,7 +11,6 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._device_files import 
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
 from ansible_collections.vfpool.sriov.plugins.module_utils._holders import add_holders, link_claims, without_repetition
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder, without_libvirt
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs, read_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
@@ -127,7 +126,7 @@ def test_a_vf_whose_interface_ip_does_not_name_is_not_known_to_be_free(tree: Tre
     with daemon(reply) as sockets:
         monkeypatch.setattr(_guests, "_SOCKETS", sockets)
         monkeypatch.setattr(_namespaces, "_PROC", sockets)
-        add_holders(pfs, Links({name: {"ifname": name} for name in ("enp1s0", "enp1s0v1")}, with_vfs=True), sysfs, incomplete)
+        add_holders(pfs, {name: {"ifname": name} for name in ("enp1s0", "enp1s0v1")}, sysfs, incomplete)
     assert [vf["used_by"] for vf in pfs[0]["vfs"]] == [None, []]
     assert [(entry["part"], entry["reason"]) for entry in incomplete.entries()] == [("vfs[0].used_by", "ip names no interface enp1s0v0")]
 
@@ -163,5 +162,5 @@ def test_a_guest_holds_the_vf_that_its_vdpa_device_stands_on(tree: Tree, monkeyp
     with daemon(lambda procedure, serial: reply(procedure, serial, text(guest) if procedure == 14 else None)) as sockets:
         monkeypatch.setattr(_guests, "_SOCKETS", sockets)
         monkeypatch.setattr(_namespaces, "_PROC", sockets)
-        add_holders(pfs, Links({}, with_vfs=True), sysfs, incomplete)
+        add_holders(pfs, {"lo": {"ifname": "lo"}}, sysfs, incomplete)
     assert [vf["used_by"] for vf in pfs[0]["vfs"]] == [[], [holder("libvirt_domain", "db1", "u")]]

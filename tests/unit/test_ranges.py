@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges, parse_ranges
+from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import parse_ranges
+from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 
 
 @pytest.mark.parametrize(
