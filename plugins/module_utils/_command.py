@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from functools import partial
 from subprocess import DEVNULL, Popen
+from typing import Any
 
-__all__ = ["Answer", "Run", "Start", "beside", "in_turn"]
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
+
+__all__ = ["Answer", "Run", "Start", "ask", "beside", "in_turn"]
 
 # Exit code, standard output, standard error.
 Answer = tuple[int, str, str]
@@ -40,6 +44,27 @@ def _written(memory: int) -> str:
 
 def _refuse(error: OSError) -> Answer:
     raise error
+
+
+def ask(command: list[str], start: Start, read: Callable[[Any], Any]) -> Callable[[], Any]:
+    """Start a command of iproute2 that answers in JSON; what comes back waits for that, and is what ``read`` makes of it.
+
+    It raises Unreadable where the command does not run or fails, or where ``read`` does not understand the answer.
+    """
+    return partial(_answer, command[0], start(command), read)
+
+
+def _answer(name: str, asked: Callable[[], Answer], read: Callable[[Any], Any]) -> Any:
+    try:
+        code, out, err = asked()
+    except OSError as error:
+        raise Unreadable(f"the command {name} does not run: {error.strerror} (install iproute2)") from error
+    if code != 0:
+        raise Unreadable(" ".join(err.split()) or f"{name} exited with {code}")
+    try:
+        return read(json.loads(out))
+    except (ValueError, TypeError, KeyError) as error:
+        raise Unreadable(f"{name} gave an answer that makes no sense: {out.strip()[:80]!r}") from error
 
 
 def in_turn(run: Run) -> Start:

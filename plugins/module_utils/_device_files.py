@@ -19,17 +19,12 @@ _VERBS, _VDPA = "class/infiniband_verbs", "bus/vdpa/devices"
 
 def device_files(sysfs: Sysfs) -> dict[str, list[str]]:
     """PCI address to the device files of the function; two system calls on a host that has none. Raises OSError."""
+    devices = [(f"{_VERBS}/{name}", [f"/dev/infiniband/{name}"]) for name in sysfs.names(_VERBS) or () if name.startswith("uverbs")]
+    for device in [f"{_VDPA}/{name}" for name in sysfs.names(_VDPA) or ()]:
+        devices.append((device, [f"/dev/{name}" for name in sysfs.names(device) or () if name.startswith("vhost-vdpa-")]))
     found: dict[str, list[str]] = {}
-    for name in sysfs.names(_VERBS) or ():
-        if name.startswith("uverbs"):  # beside them is a file
-            _add(found, sysfs.link(f"{_VERBS}/{name}"), [f"/dev/infiniband/{name}"])
-    for name in sysfs.names(_VDPA) or ():
-        files = [f"/dev/{entry}" for entry in sysfs.names(f"{_VDPA}/{name}") or () if entry.startswith("vhost-vdpa-")]
-        _add(found, sysfs.link(f"{_VDPA}/{name}"), files)
+    for device, files in devices:
+        address = function_in(sysfs.link(device) or "")
+        if address is not None:  # a device that stands on hardware
+            found.setdefault(address, []).extend(files)
     return found
-
-
-def _add(found: dict[str, list[str]], place: str | None, files: list[str]) -> None:
-    address = function_in(place or "")
-    if address is not None:  # a device that stands on hardware
-        found.setdefault(address, []).extend(files)

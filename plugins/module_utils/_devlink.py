@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._command import Answer, Start
+from ansible_collections.vfpool.sriov.plugins.module_utils._command import Start, ask
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
 
 __all__ = ["ask_eswitch_mode"]
@@ -24,18 +23,13 @@ def ask_eswitch_mode(address: str, start: Start) -> Callable[[], str | None]:
     That is ``legacy`` or ``switchdev``, or None where the PF has no switch whose mode could be chosen.
     """
     device = f"pci/{address}"
-    return partial(_mode, device, start(["devlink", "-j", "dev", "eswitch", "show", device]))
+    return partial(_mode, ask(["devlink", "-j", "dev", "eswitch", "show", device], start, lambda said: str(said["dev"][device]["mode"])))
 
 
-def _mode(device: str, asked: Callable[[], Answer]) -> str | None:
+def _mode(asked: Callable[[], str]) -> str | None:
     try:
-        code, out, err = asked()
-        if code == 0:
-            return str(json.loads(out)["dev"][device]["mode"])
-    except OSError as error:
-        raise Unreadable(f"the command devlink does not run: {error.strerror} (install iproute2)") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise Unreadable(f"devlink gave an answer that names no mode: {out.strip()[:80]!r}") from error
-    if any(words in err for words in _NO_SWITCH):
-        return None
-    raise Unreadable(err.strip() or f"devlink exited with {code}")
+        return asked()
+    except Unreadable as error:
+        if any(words in str(error) for words in _NO_SWITCH):
+            return None
+        raise

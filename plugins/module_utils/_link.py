@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._command import Answer, Start
+from ansible_collections.vfpool.sriov.plugins.module_utils._command import Start, ask
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
 
 __all__ = ["Links", "ask_links", "read_link", "vf_configs"]
@@ -31,41 +29,28 @@ def ask_links(start: Start) -> Callable[[], Links]:
     Never with ``-s``: statistics halve the number of VFs that fit into the kernel's 64 KiB attribute. Where the VFs of one PF do not
     fit into a message at all (InfiniBand, whose VFs have long addresses), the kernel refuses the whole list, and it is read without VFs.
     """
-    asked = _ask(_EVERYTHING, start)
+    asked = ask(_EVERYTHING, start, _by_name)
 
     def links() -> Links:
         try:
             return Links(asked(), with_vfs=True)
         except Unreadable:
-            return Links(_ask([*_EVERYTHING, "novf"], start)(), with_vfs=False)
+            return Links(ask([*_EVERYTHING, "novf"], start, _by_name)(), with_vfs=False)
 
     return links
 
 
 def read_link(name: str, start: Start) -> dict:
     """One interface as in ``ask_links``, with its VFs' configuration, in a process of its own."""
-    links = _ask([*_EVERYTHING, "dev", name], start)()
+    links = ask([*_EVERYTHING, "dev", name], start, _by_name)()
     if name not in links:
         raise Unreadable(f"ip names no interface {name}")
     return links[name]
 
 
-def _ask(command: list[str], start: Start) -> Callable[[], dict[str, dict]]:
-    return partial(_by_name, start(command))
-
-
-def _by_name(asked: Callable[[], Answer]) -> dict[str, dict]:
-    try:
-        code, out, err = asked()
-    except OSError as error:
-        raise Unreadable(f"the command ip does not run: {error.strerror} (install iproute2)") from error
-    if code != 0:
-        raise Unreadable(" ".join(err.split()) or f"ip exited with {code}")
-    try:
-        # An empty object stands for each interface that a filter left out.
-        return {link["ifname"]: link for link in json.loads(out) if link}
-    except (ValueError, TypeError, KeyError) as error:
-        raise Unreadable(f"ip gave an answer that is no list of interfaces: {out.strip()[:80]!r}") from error
+def _by_name(links: list[dict]) -> dict[str, dict]:
+    # An empty object stands for each interface that a filter left out.
+    return {link["ifname"]: link for link in links if link}
 
 
 def vf_configs(link: dict) -> dict[int, dict]:

@@ -125,8 +125,8 @@ def test_a_pf_whose_vfs_fit_into_no_message_does_not_hide_the_others(card: Tree)
     ("refusal", "reason"),
     [
         (OSError(errno.ENOENT, "No such file or directory"), "the command ip does not run: No such file or directory (install iproute2)"),
-        ((0, "not json", ""), "ip gave an answer that is no list of interfaces: 'not json'"),
-        ((0, "[7]", ""), "ip gave an answer that is no list of interfaces: '[7]'"),
+        ((0, "not json", ""), "ip gave an answer that makes no sense: 'not json'"),
+        ((0, "[7]", ""), "ip gave an answer that makes no sense: '[7]'"),
         ((255, "", ""), "ip exited with 255"),
     ],
 )
@@ -153,7 +153,7 @@ def test_the_mode_of_the_switch_is_told_and_no_switch_is_no_damage(card: Tree) -
     ("refusal", "reason"),
     [
         (OSError(errno.ENOENT, "No such file or directory"), "the command devlink does not run: No such file or directory (install iproute2)"),
-        ((0, "{}", ""), "devlink gave an answer that names no mode: '{}'"),
+        ((0, "{}", ""), "devlink gave an answer that makes no sense: '{}'"),
         ((1, "", "kernel answers: Permission denied"), "kernel answers: Permission denied"),
     ],
 )
