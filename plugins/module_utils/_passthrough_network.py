@@ -134,6 +134,8 @@ class _Run:
         if not said:
             return
         message = f"The network {self.name} would hand out VFs that are not its alone, and libvirt would give one VF to two guests: {'; '.join(said)}"
+        if held and pool_of(wanted)["mode"] == "hostdev" and daemon_key(self.options["uri"]) != "system":
+            message += ". If that is a lease of this network, which libvirt has forgotten, a run on the daemon's own host puts it back"
         if self.options["overlap"] == "fail" and (overlaps or renews):
             raise SriovError(f"{message}. Leave them out of one pool (vfs chooses VFs of a PF), or set overlap=warn.")
         self.warn(f"{message}.")
