@@ -12,7 +12,8 @@ options:
   uri:
     description:
       - The libvirt daemon, such as V(qemu:///system), V(network:///system) or V(qemu+ssh://root@host/system).
-      - Of a daemon on another host only libvirt's own answers are known, and nothing of that host's PFs and VFs.
+      - V(localhost), a loopback address or this host's own name without a port is this host.
+        Of a daemon on another host only libvirt's own answers are known, and nothing of that host's PFs and VFs.
         Where that matters, run the module on that host.
     type: str
     default: qemu:///system

@@ -39,9 +39,15 @@ def _split(uri: str) -> SplitResult:
     raise SriovError(f"uri {uri!r} is no URI of libvirt: write one such as qemu:///system or qemu+ssh://host/system.")
 
 
+def _host(parts: SplitResult) -> str:
+    """The host that a URI names, empty for this one. With a port it is another, to which that may be a tunnel."""
+    host = parts.netloc.rpartition("@")[2].lower()
+    return "" if host in ("localhost", "127.0.0.1", "[::1]", os.uname().nodename.lower()) else host
+
+
 def is_local(uri: str) -> bool:
     """Whether the daemon at ``uri`` serves this host, so that this host's sysfs tells of its devices."""
-    return not _split(uri).hostname
+    return not _host(_split(uri))
 
 
 def daemon_key(uri: str) -> str:
@@ -50,7 +56,7 @@ def daemon_key(uri: str) -> str:
     The daemons of one system have their sockets side by side, so a socket elsewhere is that of another daemon.
     """
     parts = _split(uri)
-    daemon = (parts.netloc.rpartition("@")[2] + parts.path).strip("/")
+    daemon = (_host(parts) + parts.path).strip("/")
     socket = os.path.realpath(dict(parse_qsl(parts.query)).get("socket", f"{_SOCKETS}/libvirt-sock"))
     return daemon if os.path.dirname(socket) == _SOCKETS else f"{daemon} at {socket}"
 

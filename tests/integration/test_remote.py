@@ -81,7 +81,7 @@ def test_what_a_guest_elsewhere_holds_as_a_pci_device_is_not_given_though_its_le
     warm.guests.append(f"<domain><name>web1</name><uuid>{lease['owner_uuid']}</uuid><devices>{device}</devices></domain>")
     assert not warm.module("passthrough_network", **wanted).get("warnings")
     host.virsh("net-destroy n")
-    told = "libvirt would give one VF to two guests: the guest web1 holds 0000:01:10.0"
+    told = "libvirt would give one VF to two guests: the guest web1 holds 0000:01:10.0. If that is a lease of this network, which libvirt has forgotten, a run on"
     refusal = warm.attempt("passthrough_network", **wanted)
     assert refusal and told in refusal["msg"]
     assert host.virsh("net-list --name") == ""
@@ -101,6 +101,18 @@ def test_what_only_the_kernel_there_knows_is_refused(host: Host, warm: Warm, opt
     refusal = warm.attempt("passthrough_network", **{**NETWORK, **options})
     assert refusal and words in refusal["msg"]
     assert host.virsh("net-list --all --name") == ""
+
+
+def test_a_uri_that_names_this_host_itself_is_that_of_its_own_daemon(host: Host, warm: Warm):
+    wanted = {"name": "n", "pf": "0000:01:00.0", "vfs": "0-1", "mode": "hostdev"}
+    lease = {"network": "n", "owner_name": "firewall", "owner_uuid": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
+    here = URI.replace("elsewhere", "root@localhost")
+    assert warm.module("passthrough_network", **wanted, uri=here)["changed"]
+    assert warm.module("passthrough_port", **lease, uri=here)["changed"]
+    for uri in (here, "qemu:///system"):
+        assert not warm.module("passthrough_network", **wanted, uri=uri)["changed"]
+        assert not warm.module("passthrough_port", **lease, uri=uri)["changed"]
+    assert [path.name for path in (host.root / "run/vfpool.sriov").iterdir()] == ["libvirt-system.lock"]
 
 
 def test_a_host_that_cannot_be_reached_is_named(host: Host, warm: Warm):

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,10 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import netwo
         ("qemu+unix:///system?socket=/run/other/libvirt-sock", "n at system at /run/other/libvirt-sock"),
         ("qemu:///session", "n at session"),
         ("qemu+ssh://kvm2/system", "n at kvm2/system"),
+        ("qemu+ssh://root@localhost/system", "n"),
+        ("qemu+tls://[::1]/system", "n"),
+        (f"qemu+ssh://{os.uname().nodename}/session", "n at session"),
+        ("qemu+ssh://localhost:2222/system", "n at localhost:2222/system"),
         ("network+ssh://root@kvm2/system?keyfile=/root/.ssh/key", "n at kvm2/system"),
         ("qemu+ssh://root@kvm2:2222/system", "n at kvm2:2222/system"),
         ("qemu+ssh://kvm2/system?socket=/run/other/libvirt-sock", "n at kvm2/system at /run/other/libvirt-sock"),
