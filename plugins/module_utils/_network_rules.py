@@ -63,8 +63,9 @@ def _check_names(root: Element, name: str) -> None:
     uuid = root.findtext("uuid")
     if uuid is not None and not _UUID.fullmatch(uuid):
         raise SriovError(f"The UUID {uuid!r} of network {name} is malformed: write it as 8-4-4-4-12 hexadecimal digits.")
-    if re.search("[\r\n]", root.findtext("title") or ""):
-        raise SriovError(f"The title of network {name} has more than one line: put the rest into the description.")
+    title = root.findtext("title", "none")
+    if not title.strip() or re.search("[\r\n]", title):
+        raise SriovError(f"The title of network {name} is not one line of text: leave it out, or put it into the description.")
 
 
 def _check_pool(pool: dict, forward: Element, where: str, bridge: bool) -> None:
@@ -126,7 +127,7 @@ def _check_ports(root: Element, mode: str, where: str) -> None:
 def _check_vlan(vlan: Any, mode: str, where: str) -> None:
     if vlan is None:
         return
-    if mode not in VLAN_MODES:
+    if mode not in VLAN_MODES:  # in mode bridge libvirt 11.3 starts the network, and no guest of it
         raise SriovError(f"The {where} has a VLAN, and mode {mode} cannot set one: use mode passthrough or hostdev.")
     tags = vlan.findall("tag")
     if len(tags) != 1 or vlan.get("trunk") == "yes" or any(tag.get("nativeMode") for tag in tags):

@@ -81,7 +81,7 @@ def test_what_a_guest_elsewhere_holds_as_a_pci_device_is_not_given_though_its_le
     warm.guests.append(f"<domain><name>web1</name><uuid>{lease['owner_uuid']}</uuid><devices>{device}</devices></domain>")
     assert not warm.module("passthrough_network", **wanted).get("warnings")
     host.virsh("net-destroy n")
-    told = "libvirt would give one VF to two guests: the guest web1 holds 0000:01:10.0. If that is a lease of this network, which libvirt has forgotten, a run on"
+    told = "libvirt would give one VF to two guests: the guest web1 holds 0000:01:10.0. If that is a lease of this network, which libvirt has forgotten"
     refusal = warm.attempt("passthrough_network", **wanted)
     assert refusal and told in refusal["msg"]
     assert host.virsh("net-list --name") == ""

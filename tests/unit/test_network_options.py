@@ -70,8 +70,8 @@ REFUSED = {
         ({**PF, "uuid": "12"}, "UUID '12' of network n is malformed"),
         ({**PF, "uuid": " 0b2d64da-3d0e-431e-afdd-804415d6ebbb"}, "is malformed"),
         ({"name": "a\rb", "pf": "p"}, "is no name for a network"),
-        ({**PF, "title": "a\rb"}, "title of network n has more than one line"),
-        ({**PF, "title": "a\nb"}, "title of network n has more than one line"),
+        ({**PF, "title": "a\rb"}, "title of network n is not one line of text"),
+        ({**PF, "title": "a\nb"}, "title of network n is not one line of text"),
     ],
     "pool": [
         ({"name": "n"}, "one of the following is required: pf, interfaces, addresses, xml"),
@@ -128,6 +128,8 @@ REFUSED = {
         ("<forward mode='hostdev' managed='Yes'><pf dev='p'/></forward>", "managed of network n is 'Yes', which libvirt takes for no"),
         ("<forward mode='nat'/>", "forward mode nat, which hands out no devices"),
         ("", "forward mode None"),
+        *((f"<title>{title}</title><forward mode='passthrough'><pf dev='p'/></forward>", "The title of network n is not one line of text: leave it out")
+          for title in ("  ", "", "\t", "\u3000", "a&#10;b")),
         ("<forward mode='passthrough'/>", "empty pool"),
         ("<forward mode='passthrough'><pf dev='p'/></forward><vlan trunk='yes'><tag id='1'/><tag id='2'/></vlan>", "VLAN trunk"),
         ("<forward mode='passthrough'><pf dev='p'/></forward><ip address='10.0.0.1'/>", "has <ip>"),
