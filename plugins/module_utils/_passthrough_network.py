@@ -150,14 +150,15 @@ def _pool(options: dict, pfs: list[dict] | None, run: Run) -> tuple[dict, list[s
     sysfs = Sysfs()
     if pfs is None:
         _check_remote(options)
+        warnings: list[str] = []
     elif options["pf"] is not None:
         add_altnames_for(options["pf"], pfs, run)
         return pool_of_pf(options, pfs, sysfs)
     else:
         pool = pool_of(definition(options, {kind: options[kind] for kind in ("interfaces", "addresses")}))
-        _check_document_pf(pool, pfs, run, sysfs)
         check_list(pool, pfs, sysfs)
-    return {kind: options[kind] for kind in ("pf", "interfaces", "addresses")}, []
+        warnings = _check_document_pf(pool, pfs, run, sysfs)
+    return {kind: options[kind] for kind in ("pf", "interfaces", "addresses")}, warnings
 
 
 def _check_remote(options: dict) -> None:
@@ -169,16 +170,17 @@ def _check_remote(options: dict) -> None:
         raise SriovError(f"pf {pf!r} is no interface name but another mark of a PF, {said}, or name the PF's interface.")
 
 
-def _check_document_pf(pool: dict, pfs: list[dict], run: Run, sysfs: Sysfs) -> None:
-    """A document that names a PF stays as it is given, so libvirt itself must find the VFs."""
+def _check_document_pf(pool: dict, pfs: list[dict], run: Run, sysfs: Sysfs) -> list[str]:
+    """A document that names a PF stays as it is given, so libvirt itself must find the VFs. What to warn of."""
     pf = pool["pf"]
     if pf is None or members_of(pool):
-        return
+        return []
     add_altnames_for(pf, pfs, run)
     found, warnings = pool_of_pf({"pf": pf, "vfs": None, "mode": pool["mode"]}, pfs, sysfs)
     if found != {"pf": pf}:
         said = warnings[0] if warnings else f"libvirt knows the PF {pf} only as {found['pf']}."
         raise SriovError(f"The xml names the PF {pf}, from which libvirt cannot make the pool: {said} List its VFs, or use the option pf.")
+    return warnings
 
 
 def describe_networks(uri: str, names: list[str] | None, inactive: bool) -> list[dict]:

@@ -233,10 +233,10 @@ def test_a_pf_without_an_interface_is_told_what_it_lacks_in_each_mode(host: Host
     assert host.refusal("passthrough_network", name="n", pf="0000:09:00.0").endswith("list its VFs with interfaces.")
 
 
-@pytest.mark.parametrize("vfs", [None, "0-3"])
-def test_a_vf_without_an_interface_that_is_no_member_is_told_once(host: Host, card, vfs):
+@pytest.mark.parametrize("pool", [{"pf": "enp1s0"}, {"pf": "enp1s0", "vfs": "0-3"}, {"xml": SMALLEST}])
+def test_a_vf_without_an_interface_that_is_no_member_is_told_once(host: Host, card, pool):
     card.vf(2).nameless().bound_to("vfio-pci")
-    result = host.module("passthrough_network", name="n", pf="enp1s0", vfs=vfs)
+    result = host.module("passthrough_network", name="n", **pool)
     assert members(host, "n") == ["enp1s0v0", "enp1s0v1", "enp1s0v3"]
     assert result["warnings"] == [
         "VF 2 of PF enp1s0 (0000:01:00.0) has no network interface, so it is no member: bind its network driver, or use mode hostdev."]
