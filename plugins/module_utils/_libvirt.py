@@ -34,7 +34,7 @@ def libvirt() -> Any:
 
 def _split(uri: str) -> SplitResult:
     with contextlib.suppress(ValueError):
-        if urlsplit(uri).scheme:
+        if urlsplit(uri).scheme and uri.isprintable():
             return urlsplit(uri)
     raise SriovError(f"uri {uri!r} is no URI of libvirt: write one such as qemu:///system or qemu+ssh://host/system.")
 
@@ -63,6 +63,8 @@ def daemon_key(uri: str) -> str:
 
 def network_key(name: str, uri: str) -> str:
     """What the rebuild of one network is recorded under: its name, with its daemon where that is not the system's own on this host."""
+    if "\0" in name:
+        raise SriovError(f"{name!r} is no name for a network: write one without a control character.")
     daemon = daemon_key(uri)
     return name if daemon == "system" else f"{name} at {daemon}"
 
