@@ -26,7 +26,8 @@ def test_a_command_runs_before_anybody_asks_for_its_answer(tmp_path: Path) -> No
 
 def test_a_command_of_root_is_found_without_the_path_of_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
-    found = subprocess.run([sys.executable, "-c", f"import runpy; print(runpy.run_path({_command.__file__!r})['beside'](['ldconfig', '-V'])()[0])"],
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2] / ".collections"))
+    found = subprocess.run([sys.executable, "-c", f"from {_command.__name__} import beside; print(beside(['ldconfig', '-V'])()[0])"],
                            capture_output=True, text=True, check=True)
     assert found.stdout == "0\n"
 
