@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -42,7 +43,7 @@ def sriov(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict]:
         yield gather(None, frozenset({"min", "config", "usage"}), Commands(links, {pf.address: "switchdev"}).run, Sysfs(str(tree.root), str(udev)))
 
 
-def differences(value: object, documented: dict, place: str = "sriov") -> Iterator[str]:
+def differences(value: Any, documented: dict, place: str = "sriov") -> Iterator[str]:
     """Where a value is not as documented; null is said to be possible everywhere."""
     if value is None:
         return
