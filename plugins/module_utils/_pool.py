@@ -62,12 +62,16 @@ def interface_pool(
 def _choose(sriov: dict, pf: str | None) -> dict:
     if "pfs" not in sriov:
         return sriov if pf is None else select_pf(pf, [sriov])
+    for entry in sriov["incomplete"]:
+        if entry["part"] == "pfs":
+            raise SriovError(f"The facts may lack PFs ({entry['reason']}): gather them again.")
     if pf is not None:
         return select_pf(pf, sriov["pfs"])
     if len(sriov["pfs"]) == 1:
         return sriov["pfs"][0]
-    there = ", ".join(map(describe_pf, sriov["pfs"])) or "none"
-    raise SriovError(f"The facts hold {len(sriov['pfs'])} PFs ({there}): say which one with pf.")
+    if not sriov["pfs"]:
+        raise SriovError("The facts hold no PF: load the card's driver, and switch SR-IOV on in the firmware.")
+    raise SriovError(f"The facts hold {len(sriov['pfs'])} PFs ({', '.join(map(describe_pf, sriov['pfs']))}): say which one with pf.")
 
 
 def _refuse_partial(incomplete: list[dict], pf: dict, members: set[int], whole: bool, by: str) -> None:

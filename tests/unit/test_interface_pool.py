@@ -72,6 +72,21 @@ def test_one_of_several_pfs_must_be_named(two_cards: Tree) -> None:
         interface_pool(facts(two_cards))
 
 
+@pytest.mark.parametrize("pf", [None, "enp1s0"])
+def test_a_host_without_a_pf_is_told_with_the_remedy(tree: Tree, pf: str | None) -> None:
+    with pytest.raises(AnsibleFilterError, match="load the card's driver, and switch SR-IOV on in the firmware.$"):
+        interface_pool(facts(tree), pf)
+
+
+@pytest.mark.parametrize("pf", [None, "enp1s0"])
+def test_a_host_whose_pfs_could_not_be_read_is_not_said_to_have_none(tree: Tree, pf: str | None) -> None:
+    devices = tree.root / "bus/pci/devices"
+    devices.rmdir()
+    devices.symlink_to("devices")
+    with pytest.raises(AnsibleFilterError, match=r"The facts may lack PFs \(bus/pci/devices cannot be read: Too many levels of symbolic links\): gather them"):
+        interface_pool(facts(tree), pf)
+
+
 def test_an_unknown_pf_is_refused_with_the_pfs_there_are(two_cards: Tree) -> None:
     with pytest.raises(AnsibleFilterError, match=r"'enp9s0'.*enp1s0 \(0000:01:00.0\), enp2s0"):
         interface_pool(facts(two_cards), "enp9s0")
