@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Callable
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._pool import interface_pool as pool_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._pool import pool_vfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import parse_ranges
+from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
+from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf, select_pf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +27,9 @@ _TEXT_OR_NULL, _LIST_OR_NULL = (str, type(None)), (list, type(None))
 _VF = {"index": int, "name": _TEXT_OR_NULL, "pci_address": _TEXT_OR_NULL, "used_by": _LIST_OR_NULL}
 _PF = {"name": _TEXT_OR_NULL, "altnames": _LIST_OR_NULL, "pci_address": str, "permanent_mac": _TEXT_OR_NULL, "vfs": [_VF]}
 _FACTS = {"pfs": [_PF], "incomplete": [{"part": str, "pf": _TEXT_OR_NULL, "reason": str}]}
+
+# A part of `incomplete`: some VFs, and which of their keys is not known (all of them where none is named).
+_OF_VFS = re.compile(r"vfs\[(.+)\](?:\.(.+))?")
 
 
 def interface_pool(
@@ -42,7 +49,7 @@ def interface_pool(
             f"interface_pool: the input is neither ansible_facts['sriov'] nor one PF of it, for {fault}: run vfpool.sriov.sriov_vf_facts first."
         )
     try:
-        return pool_of(sriov, pf=pf, vfs=vfs, by=by, unused=only_unused, nameless=nameless)
+        return _pool_of(sriov, pf, vfs, by, only_unused, nameless)
     except SriovError as error:
         raise AnsibleFilterError(f"interface_pool: {error}") from error
 
@@ -60,6 +67,66 @@ def _faults(found: Any, form: Any, where: str = "") -> Iterator[str]:
                 yield from _faults(found[key], inner, f"{where}.{key}".lstrip("."))
             else:
                 yield f"{where or 'it'} has no {key}"
+
+
+def _pool_of(sriov: dict, pf: str | None, vfs: str | None, by: str, unused: bool, nameless: str) -> list[str]:
+    """The devices that a PF gives to a pool, in VF index order.
+
+    ``sriov`` is the facts (then ``pf`` selects, unless there is only one PF) or one PF of them; ``by`` is ``name`` or ``pci_address``;
+    ``unused`` leaves out each VF that something holds; ``nameless`` says what becomes of a VF without an interface.
+
+    Raises SriovError when the PF or an index does not exist, when the facts do not know all of what is asked for, and when ``unused`` is asked
+    where use is not known.
+    """
+    chosen = _choose(sriov, pf)
+    members = pool_vfs(chosen, vfs)
+    _refuse_partial(sriov.get("incomplete", []), chosen, {vf["index"] for vf in members}, vfs is None, by)
+    if unused:
+        members = _unused(members, chosen)
+    without = [vf["index"] for vf in members if vf[by] is None]
+    if without and nameless == "fail":
+        raise SriovError(
+            f"VF {format_ranges(without)} of {describe_pf(chosen)} has no {'interface' if by == 'name' else 'PCI address'}: "
+            "bind a network driver to it, choose other VFs, or take by='pci_address'."
+        )
+    return [vf[by] for vf in members if vf[by] is not None]
+
+
+def _choose(sriov: dict, pf: str | None) -> dict:
+    if "pfs" not in sriov:
+        return sriov if pf is None else select_pf(pf, [sriov])
+    for entry in sriov["incomplete"]:
+        if entry["part"] == "pfs":
+            raise SriovError(f"The facts may lack PFs ({entry['reason']}): gather them again.")
+    if pf is not None:
+        return select_pf(pf, sriov["pfs"])
+    if len(sriov["pfs"]) == 1:
+        return sriov["pfs"][0]
+    if not sriov["pfs"]:
+        raise SriovError("The facts hold no PF: load the card's driver, and switch SR-IOV on in the firmware.")
+    raise SriovError(f"The facts hold {len(sriov['pfs'])} PFs ({', '.join(map(describe_pf, sriov['pfs']))}): say which one with pf.")
+
+
+def _refuse_partial(incomplete: list[dict], pf: dict, members: set[int], whole: bool, by: str) -> None:
+    """Half the truth would make a pool of fewer VFs than there are, without a word."""
+    for entry in incomplete:
+        if entry["pf"] not in (pf["pci_address"], None):
+            continue
+        match = _OF_VFS.fullmatch(entry["part"])
+        if match and match[2] in (None, by) and members.intersection(parse_ranges(match[1])):
+            raise SriovError(f"Not known is {entry['part']} of {describe_pf(pf)} ({entry['reason']}): gather the facts again.")
+        if (entry["part"] == "vfs" and whole) or (entry["part"] == by and entry["pf"] is None):
+            raise SriovError(f"The facts may lack VFs of {describe_pf(pf)} ({entry['reason']}): gather them again.")
+
+
+def _unused(members: list[dict], pf: dict) -> list[dict]:
+    unknown = [vf["index"] for vf in members if vf["used_by"] is None]
+    if unknown:
+        raise SriovError(
+            f"Whether VF {format_ranges(unknown)} of {describe_pf(pf)} is in use is not known, so it is no free VF: "
+            "gather the facts with the subset usage, and see their incomplete list for what could not be read."
+        )
+    return [vf for vf in members if not vf["used_by"]]
 
 
 class FilterModule:
