@@ -13,8 +13,9 @@ description:
   - Never answers partially without saying so. What could not be read is V(null) and named in RV(ansible_facts.sriov.incomplete), and
     everything else is there.
   - A property that a device does not have is V(null) as well, and not named there. So is all that belongs to a subset that was not asked for.
-  - Is cheap enough to run everywhere, one call for all VFs of a host. It starts at most two processes for each PF and none for a VF, and on
-    a host without SR-IOV none at all.
+  - Is cheap enough to run everywhere, one call for all VFs of a host. It starts one process for the host and one for each PF, none for a VF,
+    and on a host without SR-IOV none at all. Where the VFs of a PF do not fit into one answer of the kernel, as with InfiniBand's long addresses,
+    it starts one more for the host and one more for each PF.
   - Can gather beside M(ansible.builtin.setup) whenever facts are gathered. See the examples.
 author:
   - the vfpool.sriov authors (@vfpool)
@@ -45,8 +46,8 @@ options:
     choices: [all, min, config, usage, '!all', '!min', '!config', '!usage']
     default: [all]
 notes:
-  - Needs to run as root (C(become)) to see the open files of all processes, other network namespaces, libvirt, and MSI-X capabilities.
-    As another user, it says in RV(ansible_facts.sriov.incomplete) what it could not see.
+  - Needs to run as root (C(become)) to see the open files of all processes, other network namespaces, MSI-X capabilities, the mode of a PF's
+    switch, and libvirt where that answers root alone. As another user, it says in RV(ansible_facts.sriov.incomplete) what it could not see.
   - While VFs are being made, Linux before 6.9 answers no question about their number. The module then waits until they are there.
 seealso:
   - module: vfpool.sriov.sriov_pf

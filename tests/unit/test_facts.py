@@ -119,6 +119,7 @@ def test_a_pf_whose_vfs_fit_into_no_message_does_not_hide_the_others(card: Tree)
     assert None not in configs(sriov)
     assert [pf["altnames"] for pf in sriov["pfs"]] == [["altenp1s0"], ["altib0"]]
     assert lacks(sriov) == {"vfs[0-1].config": "RTNETLINK answers: Message too long"}
+    assert len(commands.asked) == 2 + 2 * 2
 
 
 @pytest.mark.parametrize(
