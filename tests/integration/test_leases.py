@@ -14,6 +14,10 @@ from ansible_collections.vfpool.sriov.tests.integration.host import Host
 from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
 
 LOCK = "/run/vfpool.sriov/libvirt-system.lock"
+ANY = (
+    "<networkport><uuid>6e9f0b9c-3a55-4a4b-8a7b-3f1f3c3f5a11</uuid><owner><name>any</name><uuid>0c3c0f6d-3b0b-4e39-9a4a-0d0d2a0c6a01</uuid></owner>"
+    "<mac address='52:54:00:00:00:09'/></networkport>"
+)
 IMPLICIT = "<network><name>n</name><forward mode='passthrough'><pf dev='enp1s0'/></forward></network>"
 
 
@@ -290,6 +294,24 @@ def test_a_reload_of_the_daemon_destroys_the_counts_and_ours_puts_them_right(hos
     assert host.port_create("n", "web2", mac="52:54:00:00:00:02")["member"] == "enp1s0v0"
     (network,) = host.module("passthrough_network_info", names=["n"])["networks"]
     assert "lost count" in " ".join(network["pool"]["stale"])
+
+
+@pytest.mark.parametrize("mode", ["passthrough", "hostdev"])
+def test_a_member_that_libvirt_counts_below_0_is_given_out_again_after_a_run_that_sees_any_lease(host: Host, card, mode):
+    """No document shows such a count by itself; beside a lease, the sum of all of them does."""
+    wanted = {"name": "n", "pf": "enp1s0", "mode": mode}
+    host.module("passthrough_network", **wanted)
+    first, *others = [host.port_create("n", f"web{index}", mac=f"52:54:00:00:00:0{index}") for index in range(3)]
+    host.sighup()
+    for lease in (first, *others):
+        host.port_delete("n", lease)
+    assert not host.module("passthrough_network", **wanted)["changed"]
+    last = host.port_create("n", "web3", mac="52:54:00:00:00:03")
+    assert last["member"] == host.members("n")[3]
+    host.virsh_error("net-port-create n /dev/stdin", stdin=ANY)
+    assert "libvirt has lost count of its leases on the whole network" in host.module("passthrough_network", **wanted)["actions"][-1]
+    again = [host.port_create("n", f"web{index}", mac=f"52:54:00:00:00:0{index}")["member"] for index in range(3)]
+    assert sorted([*again, last["member"]]) == host.members("n")
 
 
 def test_a_restart_of_the_daemon_does_not_freeze_an_implicit_pool(host: Host, card):
