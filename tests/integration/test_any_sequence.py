@@ -141,9 +141,6 @@ class Sequence(RuleBasedStateMachine):
     def take_or_give_back(self, consumer: str, network: str) -> None:
         """Unlike a guest, it would not notice that another has its VF."""
         holders = self.running if network == "n" else self.others
-        # While the one network does not run, what its record says of leases is not the other's to know.
-        if self.cut and network == "m":
-            return
         state = "absent" if consumer in holders else "present"
         lease = self.port(network, consumer, state=state)
         if lease is not None and state == "absent":
@@ -181,8 +178,6 @@ class Sequence(RuleBasedStateMachine):
 
     @rule(members=st.sampled_from(OTHERS), overlap=st.sampled_from(["fail", "warn"]))
     def declare_the_other(self, members: list[str], overlap: str) -> None:
-        if self.cut:
-            return
         result = self.warm.attempt("passthrough_network", name="m", interfaces=members, overlap=overlap)
         assert result is not None
         self.warned = self.warned or overlap == "warn"
