@@ -166,28 +166,45 @@ class _Port:
         We choose, and not libvirt, which hands out a member that a guest has from elsewhere: a run that is killed before such a one
         is given back would leave it leased. Where guests share members libvirt chooses the one that the fewest have.
         """
-        while True:
-            member = named or (self._free() if self.exclusive else None)
+        alone = False
+        while not alone:
+            member = self._check_plug(live, self.options["plug"]) if named else self._free() if self.exclusive else None
             flags = libvirt().VIR_NETWORK_PORT_CREATE_RECLAIM if member else 0
             try:
                 with said_by_libvirt(f"give {self.options['owner_name']} a lease of the network {self.name}"):
-                    network.portCreateXML(etree().tostring(self._port(live, member), encoding="unicode"), flags)
-                break
+                    port = network.portCreateXML(etree().tostring(self._port(live, member), encoding="unicode"), flags)
             except SriovError:
                 self.leases = read_leases(network)
                 if named or member is None or member not in map(member_of, self.leases):
                     raise
+                continue
             # libvirt 9.0 puts a UUID's raw bytes into one of its sentences, which the bindings then fail to decode.
             except (SystemError, UnicodeDecodeError) as error:
                 said = f"libvirt does not give {self.options['owner_name']} {member or 'a member'} of the network {self.name}"
                 raise SriovError(f"{said}, for it is not in its pool or another holds it: run this again.") from error
-        self.leases = read_leases(network, self.leases)
-        if self.exclusive:
             try:
-                self._check_count(network, "restart libvirt's daemon, under which guests run on")
-            except SriovError:
-                network.portLookupByUUIDString(self.options["uuid"]).delete()
-                raise
+                alone = self._is_alone(network, live)
+            finally:
+                if not alone:
+                    port.delete()
+
+    def _is_alone(self, network: Any, live: Element) -> bool:
+        """Whether nobody was given the member of the lease just made at the same time, as by another network."""
+        self.leases = read_leases(network, self.leases)
+        own = self._find()
+        if not self.exclusive or own is None:
+            return True
+        if self._rivals(live, own):
+            self.leases.remove(own)
+            return False
+        self._check_count(network, "restart libvirt's daemon, under which guests run on")
+        return True
+
+    def _rivals(self, live: Element, own: dict) -> list[dict]:
+        """Who else has the member of the lease ``own``, be that there or to be made."""
+        self.others = self._held_otherwise(pool_of(live))
+        others = [*self.leases, *(one for one in self.others if one["owner_uuid"] != own["owner_uuid"])]
+        return [one for one in others if one is not own and member_of(one) == member_of(own)]
 
     def _check_count(self, network: Any, remedy: str) -> None:
         """A member that libvirt does not count is given to the next guest too.
@@ -245,9 +262,8 @@ class _Port:
         if wrong or member not in members_of(pool):
             said = f"mode {pool['mode']} with the members {', '.join(members_of(pool))}"
             raise SriovError(f"The network {self.name} has {said}, so {plug['mode'] or ''} {member} cannot be confirmed: name one of these.".replace("  ", " "))
-        others = [*self.leases, *(one for one in self.others if one["owner_uuid"] != self.options["owner_uuid"])]
-        others = [one for one in others if member_of(one) == member]
-        if others and self.exclusive:
+        others = self._rivals(live, {**self.options, "plug": {"interface": member}}) if self.exclusive else []
+        if others:
             raise SriovError(f"{member} of the network {self.name} cannot be confirmed, because {holders(others)}: take another member.")
         return member
 
@@ -270,9 +286,10 @@ class _Port:
         return port
 
     def _check_alone(self, network: Any, found: dict) -> None:
-        """A lease that shares its member with another is no lease: libvirt gave one VF to two when it had lost count."""
-        others = [lease for lease in self.leases if lease is not found and member_of(lease) == member_of(found)]
-        if others and is_exclusive(parse_network(network.XMLDesc(0)), parse_xml(found["xml"]).findtext("group")):
+        """A lease that shares its member with another is no lease: libvirt gave one VF to two, by two networks or when it had lost count."""
+        live = parse_network(network.XMLDesc(0))
+        others = self._rivals(live, found) if is_exclusive(live, parse_xml(found["xml"]).findtext("group")) else []
+        if others:
             said = f"libvirt has given one member of the network {self.name} to several ({holders([found, *others])})"
             raise SriovError(f"{said}: stop or release all but the one that really uses it.")
 

@@ -311,3 +311,26 @@ def test_a_guest_that_starts_in_the_middle_of_a_run_has_its_member_alone(host: H
         for lease in host.ports("n"):
             host.port_delete("n", lease)
     assert number > 5
+
+
+def test_a_guest_of_another_network_that_starts_in_the_middle_of_a_run_has_its_member_alone(host: Host, network):
+    """But for one that comes after the last look: it finds its VF in use."""
+    warm = Warm(host)
+    warm.module("passthrough_network", name="other", interfaces=["enp1s0v0", "enp1s0v1"], overlap="warn")
+    names = {"0000:01:10.0": "enp1s0v0", "0000:01:10.2": "enp1s0v1"}
+    shared: list[bool] = []
+    for number in range(100):
+        with Cut(host, number, fall=lambda _pid: host.port_create("other", "web1"), goes_on=True) as cut:
+            mine = warm.module("passthrough_port", **FIREWALL, uri=URI)["port"]["plug"]
+        theirs = host.ports("other")
+        shared += [names.get(mine.get("address"), mine.get("interface")) == lease["member"] for lease in theirs]
+        if cut.fallen and shared[-1]:
+            refusal = warm.attempt("passthrough_port", **FIREWALL)
+            assert refusal and "one member of the network n to several (firewall holds " in refusal["msg"] and ", web1 holds " in refusal["msg"]
+        for lease in theirs:
+            host.port_delete("other", lease)
+        assert not warm.module("passthrough_port", **FIREWALL)["changed"]
+        host.port_delete("n", host.ports("n")[0])
+        if not cut.fallen:
+            break
+    assert len(shared) > 10 and shared == sorted(shared) and sum(shared) < 4
