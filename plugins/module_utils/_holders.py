@@ -149,7 +149,10 @@ class _Vf:
     def _look_closer(self, base: str, sysfs: Sysfs) -> None:
         """Why it has no interface: that was moved to another namespace, or a driver for user space has the VF."""
         try:
-            self.moved = interfaces_of(self.facts["pci_address"], sysfs) == []
+            interfaces = interfaces_of(self.facts["pci_address"], sysfs)
+            self.moved = interfaces == []
+            if interfaces:
+                self.doubts.append("the name of its interface is not known")
             for folder, files in (("vfio-dev", "/dev/vfio/devices"), ("uio", "/dev")):
                 self.device_files += [f"{files}/{name}" for name in sysfs.names(f"{base}/{folder}") or []]
         except OSError as error:

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _namespaces
@@ -129,6 +131,22 @@ def test_a_vf_whose_interface_ip_does_not_name_is_not_known_to_be_free(tree: Tre
         add_holders(pfs, {name: {"ifname": name} for name in ("enp1s0", "enp1s0v1")}, sysfs, incomplete)
     assert [vf["used_by"] for vf in pfs[0]["vfs"]] == [None, []]
     assert [(entry["part"], entry["reason"]) for entry in incomplete.entries()] == [("vfs[0].used_by", "ip names no interface enp1s0v0")]
+
+
+def test_a_vf_whose_interface_has_no_settled_name_is_not_known_to_be_free(tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What holds an interface by its name is found by that name alone, with an ip that does not tell the interface's device."""
+    tree.pf("enp1s0", "0000:01:00.0", vfs=2).vf(1).renamed("eth0")
+    (tmp_path / "udev").mkdir()
+    (tmp_path / "udev/control").touch()
+    sysfs, incomplete = Sysfs(str(tree.root), str(tmp_path / "udev")), Incomplete()
+    pfs = find_pfs(sysfs, incomplete)
+    bridged = {"ifname": "eth0", "master": "br0"}
+    with daemon(reply) as sockets:
+        monkeypatch.setattr(_guests, "_SOCKETS", sockets)
+        monkeypatch.setattr(_namespaces, "_PROC", sockets)
+        add_holders(pfs, {"enp1s0": {"ifname": "enp1s0"}, "enp1s0v0": {"ifname": "enp1s0v0"}, "eth0": bridged}, sysfs, incomplete)
+    assert [vf["used_by"] for vf in pfs[0]["vfs"]] == [[], None]
+    assert ("vfs[1].used_by", "the name of its interface is not known") in [(entry["part"], entry["reason"]) for entry in incomplete.entries()]
 
 
 def test_verbs_and_vdpa_are_found_by_the_function_that_they_stand_on(tree: Tree) -> None:
