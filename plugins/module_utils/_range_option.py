@@ -13,7 +13,7 @@ __all__ = ["parse_ranges"]
 
 # No kernel gives a PF more VFs than this: NumVFs is a 16 bit register (PCI Express Base, SR-IOV capability).
 _MOST_VFS = 0xFFFF
-_PART = re.compile(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", re.ASCII)
+_PART = re.compile(r"\s*(\d{1,99})\s*(?:-\s*(\d{1,99})\s*)?", re.ASCII)
 
 
 def parse_ranges(text: str | int, option: str = "vfs") -> list[int]:

@@ -64,7 +64,8 @@ def _fits(selector: str, pf: dict) -> bool:
 
 def _instead(selector: str, pfs: list[dict], sysfs: Sysfs | None) -> str:
     if sysfs is None:
-        return ""
+        known = ":" in selector or all(pf["altnames"] is not None for pf in pfs)
+        return "" if known else " (which altnames the PFs have is not known: see the facts' incomplete)"
     from ansible_collections.vfpool.sriov.plugins.module_utils._not_a_pf import what_it_is  # filters have no host to look at
 
     words = what_it_is(selector, pfs, sysfs)

@@ -79,6 +79,20 @@ def test_an_input_that_is_no_facts_says_where_it_is_not(wrong: Any, fault: str) 
         interface_pool(wrong)
 
 
+def test_an_altname_is_not_said_to_be_none_where_altnames_are_not_known() -> None:
+    unknown = changed("pfs", 1, "altnames")
+    with pytest.raises(AnsibleFilterError, match=r"^interface_pool: No PF of this host is 'lan' \(which altnames the PFs have is not known: see the facts' "):
+        interface_pool(unknown, "lan")
+    for selector in ("0000:09:00.0", "52:54:00:00:00:09"):
+        with pytest.raises(AnsibleFilterError, match=f"No PF of this host is '{selector}': the PFs are "):
+            interface_pool(unknown, selector)
+
+
+def test_a_range_of_more_digits_than_python_reads_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match="is no range of VF indices"):
+        interface_pool(FACTS, "enp1s0", "9" * 5000)
+
+
 @pytest.mark.parametrize("unused", ["yes", "true", True, 1])
 def test_unused_may_be_written_in_any_way_that_ansible_reads_as_true(unused: Any) -> None:
     assert interface_pool(FACTS, "enp1s0", by="pci_address", unused=unused) == ["0000:01:10.0", "0000:01:10.2"]
