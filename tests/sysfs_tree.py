@@ -34,7 +34,7 @@ def _write(folder: str, files: dict[str, object]) -> None:
         if content is not None:
             # Bare system calls: a tree of 4096 VFs has 70 000 files, and open() costs as much as the rest together.
             file = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-            os.write(file, f"{content}\n".encode())
+            os.write(file, os.fsencode(f"{content}\n"))
             os.close(file)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import array
 import fcntl
+import os
 import socket
 import struct
 
@@ -34,5 +35,5 @@ def permanent_mac(name: str) -> str | None:
 def _ask(name: str, request: bytes) -> bytes:
     answer = array.array("B", request)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
-        fcntl.ioctl(asked, _SIOCETHTOOL, struct.pack("16sP", name.encode(), answer.buffer_info()[0]))
+        fcntl.ioctl(asked, _SIOCETHTOOL, struct.pack("16sP", os.fsencode(name), answer.buffer_info()[0]))
     return bytes(answer)

@@ -21,8 +21,10 @@ def hardware_names(address: str, udev: str | None) -> tuple[str | None, str | No
     if udev is None or not os.path.exists(f"{udev}/control"):
         raise Unreadable("udev, which keeps the hardware database, is not running")
     try:
-        with open(f"{udev}/data/+pci:{address}", encoding="utf-8", errors="replace") as kept:
+        with open(f"{udev}/data/+pci:{address}", encoding="utf-8") as kept:
             properties = dict(line.rstrip("\n").partition("=")[::2] for line in kept)
     except OSError as error:
         raise Unreadable(f"udev has not looked the device up: {error.strerror}") from error
+    except ValueError as error:
+        raise Unreadable(f"what udev keeps of the device is no text: {error}") from error
     return properties.get("E:ID_VENDOR_FROM_DATABASE"), properties.get("E:ID_MODEL_FROM_DATABASE")

@@ -93,15 +93,22 @@ def find_pfs(sysfs: Sysfs, incomplete: Incomplete) -> list[dict]:
     # After the VFs: one that was just made would lack its interface in a list that is older than itself.
     interfaces, rdma = _by_function("net", "name", host), _by_function("infiniband", "rdma", host)
     for pf in pfs:
-        _add_interfaces(pf, interfaces, rdma, _Reader(pf["pci_address"], sysfs, incomplete))
+        _add_interfaces(pf, interfaces or {}, rdma or {}, _Reader(pf["pci_address"], sysfs, incomplete))
+        if interfaces is None:
+            pf["altnames"] = None
+            for part in ("name", "altnames"):
+                host.note(part, "class/net is not there to be read")
     return pfs
 
 
-def _by_function(device_class: str, part: str, host: _Reader) -> dict[str, list[str]]:
-    """The devices of a class by the PCI address that they stand on: one system call for each, and a few for all."""
+def _by_function(device_class: str, part: str, host: _Reader) -> dict[str, list[str]] | None:
+    """The devices of a class by the PCI address that they stand on, None without the class: one system call for each, and a few for all."""
     found: dict[str, list[str]] = {}
     folder = f"class/{device_class}"
-    for name in host.ask(part, folder, host.sysfs.names) or ():
+    names = host.ask(part, folder, host.sysfs.names)
+    if names is None:
+        return None
+    for name in names:
         # No link is a file of the class itself, such as bonding_masters.
         function = function_below(host.ask(part, f"{folder}/{name}", host.sysfs.link, errno.EINVAL) or "")
         if function:
