@@ -112,7 +112,7 @@ class _Search:
                 entry = holder("macvtap", f"{upper.name} in {upper.namespace}") if upper.kind in _MACVLANS else holder("netns", upper.namespace)
                 self._claim([Claim(names[upper.lower], entry)])
         for vf in self.vfs:
-            if vf.facts["name"] is not None:
+            if vf.facts["name"] is not None or vf.moved:
                 vf.doubts += elsewhere.doubts
 
 
