@@ -52,7 +52,7 @@ class _Search:
 
     def __init__(self, vfs: list[_Vf]) -> None:
         self.vfs = vfs
-        self.by_device = {vf.facts[key]: vf for vf in vfs for key in ("pci_address", "name") if vf.facts[key]}
+        self.by_device = {device: vf for vf in vfs for device in (vf.facts["pci_address"], *vf.names) if device}
         self.made_by_libvirt: dict[str, dict] = {}
         self.doubts: list[str] = []  # of every VF
 
@@ -63,10 +63,10 @@ class _Search:
 
     def look_at_links(self, links: dict[str, dict]) -> None:
         for vf in self.vfs:
-            name = vf.facts["name"]
-            # A host of which ip does not even know the PF is a synthetic one, or was looked at from another namespace: `altnames` says so.
-            if name is not None and name not in links and (not links or vf.pf["name"] in links):
-                vf.doubts.append(f"ip names no interface {name}" if links else "ip gave no list of the host's links")
+            for name in vf.names:
+                # A host of which ip does not even know the PF is a synthetic one, or was looked at from another namespace: `altnames` says so.
+                if name not in links and (not links or vf.pf["name"] in links):
+                    vf.doubts.append(f"ip names no interface {name}" if links else "ip gave no list of the host's links")
         for name, link in links.items():
             # A dual-port card gives a VF two interfaces; the facts name one, the kernel tells the device of each.
             known = self.by_device.get(name) or self.by_device.get(link.get("parentdev", ""))
@@ -112,7 +112,7 @@ class _Search:
                 entry = holder("macvtap", f"{upper.name} in {upper.namespace}") if upper.kind in _MACVLANS else holder("netns", upper.namespace)
                 self._claim([Claim(names[upper.lower], entry)])
         for vf in self.vfs:
-            if vf.facts["name"] is not None or vf.moved:
+            if vf.names or vf.moved:
                 vf.doubts += elsewhere.doubts
 
 
@@ -139,6 +139,7 @@ class _Vf:
         self.pf, self.facts = pf, facts
         self.holders: list[dict] = []
         self.doubts: list[str] = []
+        self.names = [facts["name"]] if facts["name"] else []  # of interfaces
         self.moved = False
         self.device_files: list[str] = []
         if facts["pci_address"] is None:
@@ -151,8 +152,7 @@ class _Vf:
         try:
             interfaces = interfaces_of(self.facts["pci_address"], sysfs)
             self.moved = interfaces == []
-            if interfaces:
-                self.doubts.append("the name of its interface is not known")
+            self.names = interfaces or []  # which udev may still change
             for folder, files in (("vfio-dev", "/dev/vfio/devices"), ("uio", "/dev")):
                 self.device_files += [f"{files}/{name}" for name in sysfs.names(f"{base}/{folder}") or []]
         except OSError as error:

@@ -133,20 +133,24 @@ def test_a_vf_whose_interface_ip_does_not_name_is_not_known_to_be_free(tree: Tre
     assert [(entry["part"], entry["reason"]) for entry in incomplete.entries()] == [("vfs[0].used_by", "ip names no interface enp1s0v0")]
 
 
-def test_a_vf_whose_interface_has_no_settled_name_is_not_known_to_be_free(tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What holds an interface by its name is found by that name alone, with an ip that does not tell the interface's device."""
+@pytest.mark.parametrize(
+    ("called", "used_by"), [("eth0", [holder("host", "br0")]), ("eth1", None)], ids=["a name that udev may change", "a name that udev just changed"]
+)
+def test_a_vf_is_held_by_whatever_name_its_interface_has_now(
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: str, used_by: list | None
+) -> None:
     tree.pf("enp1s0", "0000:01:00.0", vfs=2).vf(1).renamed("eth0")
     (tmp_path / "udev").mkdir()
     (tmp_path / "udev/control").touch()
     sysfs, incomplete = Sysfs(str(tree.root), str(tmp_path / "udev")), Incomplete()
     pfs = find_pfs(sysfs, incomplete)
-    bridged = {"ifname": "eth0", "master": "br0"}
+    links = {"enp1s0": {"ifname": "enp1s0"}, "enp1s0v0": {"ifname": "enp1s0v0"}, called: {"ifname": called, "master": "br0"}}
     with daemon(reply) as sockets:
         monkeypatch.setattr(_guests, "_SOCKETS", sockets)
         monkeypatch.setattr(_namespaces, "_PROC", sockets)
-        add_holders(pfs, {"enp1s0": {"ifname": "enp1s0"}, "enp1s0v0": {"ifname": "enp1s0v0"}, "eth0": bridged}, sysfs, incomplete)
-    assert [vf["used_by"] for vf in pfs[0]["vfs"]] == [[], None]
-    assert ("vfs[1].used_by", "the name of its interface is not known") in [(entry["part"], entry["reason"]) for entry in incomplete.entries()]
+        add_holders(pfs, links, sysfs, incomplete)
+    assert [(vf["name"], vf["used_by"]) for vf in pfs[0]["vfs"]] == [("enp1s0v0", []), (None, used_by)]
+    assert [entry["reason"] for entry in incomplete.entries() if "used_by" in entry["part"]] == ([] if used_by else ["ip names no interface eth0"])
 
 
 def test_verbs_and_vdpa_are_found_by_the_function_that_they_stand_on(tree: Tree) -> None:
