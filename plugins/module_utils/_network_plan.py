@@ -53,6 +53,8 @@ class NetworkPlanner:
     def absent(self, pfs: list[dict] | None) -> None:
         """Leave no network of that name."""
         if self.current is None:
+            if self.force and self.journal.read():
+                self.plan.add(f"give up what an interrupted rebuild of the network {self.name} was to put back", self.journal.remove)
             return
         self._check_uuid(self.options["uuid"])
         self.after = ""

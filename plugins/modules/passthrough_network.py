@@ -57,12 +57,12 @@ options:
     type: str
     choices:
       fail: Fail before anything is written, and name the guests.
-      force: Go on. The guests lose their leases, those among them that an interrupted run recorded and whose VFs are gone.
+      force: Go on. The guests lose their leases, those among them that an interrupted run recorded and whose VFs are gone, or whose network is.
     default: fail
   overlap:
     description:
-      - What to do when another network hands out a VF that is in this pool too, or a guest that runs has it without a lease of this network,
-        by its own definition or from a network that does not run. libvirt itself does not notice.
+      - What to do when another network hands out a VF that is in this pool too, or will once its interrupted rebuild is finished, or a guest that runs
+        has it without a lease of this network, by its own definition or from a network that does not run. libvirt itself does not notice.
       - Of such a guest a run that neither defines nor starts nor rebuilds the network warns, and does not fail.
     type: str
     choices:

@@ -286,6 +286,15 @@ def test_no_network_hands_out_what_an_interrupted_rebuild_is_to_put_back(host: H
     assert told in str(warm.module("passthrough_network", **other, overlap="warn")["warnings"])
     assert "has no free member, for firewall holds 0000:01:10.0" in refusal(warm, "passthrough_port", **{**ROUTER, "network": "m"})
     warm.module("passthrough_network", name="m", state="absent")
+    record = (host.root / JOURNAL).read_text()
+    if gone:
+        given_up = {"name": "n", "state": "absent", "on_in_use": "force"}
+        assert warm.module("passthrough_network", **given_up, _ansible_check_mode=True)["changed"]
+        assert warm.module("passthrough_network", **given_up)["actions"] == ["give up what an interrupted rebuild of the network n was to put back"]
+        assert not warm.module("passthrough_network", **given_up)["changed"]
+        warm.module("passthrough_network", **other)
+        warm.module("passthrough_network", name="m", state="absent")
+        (host.root / JOURNAL).write_text(record)
     warm.module("passthrough_network", **NETWORK)
     assert holds(host) == [("firewall", "enp1s0v0")]
     assert "n hands out 0000:01:10.0. Leave" in refusal(warm, "passthrough_network", **other)
