@@ -82,6 +82,8 @@ def find_pfs(sysfs: Sysfs, incomplete: Incomplete) -> list[dict]:
     """Every PF of the host in PCI address order; of its VFs only what names them, until `read_vfs`."""
     host = _Reader(None, sysfs, incomplete)
     addresses = host.ask("pfs", _DEVICES, sysfs.names) or ()
+    if not sysfs.exists("bus"):  # which a machine without PCI has, too
+        host.note("pfs", f"{sysfs.root} is no sysfs: mount it")
     pfs = []
     # VFs come after their PF, and need not be asked whether they are PFs.
     known_vfs: set[str | None] = set()

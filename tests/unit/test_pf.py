@@ -43,8 +43,15 @@ def test_a_host_without_sriov_has_no_pfs(tree: Tree) -> None:
 
 
 def test_a_host_without_pci_has_no_pfs(tmp_path: Path) -> None:
+    (tmp_path / "bus").mkdir()
     incomplete = Incomplete()
     assert (find_pfs(Sysfs(str(tmp_path)), incomplete), incomplete.entries()) == ([], [])
+
+
+def test_where_no_sysfs_is_mounted_no_pfs_are_no_whole_answer(tmp_path: Path) -> None:
+    incomplete = Incomplete()
+    assert find_pfs(Sysfs(str(tmp_path)), incomplete) == []
+    assert {"part": "pfs", "pf": None, "reason": f"{tmp_path} is no sysfs: mount it"} in incomplete.entries()
 
 
 def test_a_pf_tells_what_it_is_and_what_it_can(tree: Tree) -> None:
