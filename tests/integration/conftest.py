@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.vfpool.sriov.tests.integration.host import Host
 from ansible_collections.vfpool.sriov.tests.lab.image import SUITES, image
+from ansible_collections.vfpool.sriov.tests.sysfs_tree import PF
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,9 @@ def host(namespaces: Host) -> Iterator[Host]:
     namespaces.reset()
     namespaces.start_libvirtd()
     yield namespaces
+
+
+@pytest.fixture
+def card(host: Host) -> PF:
+    """The card of most tests: a PF of 4 VFs."""
+    return host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)

@@ -20,11 +20,6 @@ METADATA = """<metadata>
 SMALLEST = "<network>\n  <name>n</name>\n  <forward mode='passthrough'>\n    <pf dev='enp1s0'/>\n  </forward>\n</network>\n"
 
 
-@pytest.fixture
-def card(host: Host):
-    return host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)
-
-
 def members(host: Host, name: str, inactive: bool = False) -> list[str | None]:
     return [entry.get("dev") for entry in host.xml(name, inactive).findall("forward/interface")]
 

@@ -35,11 +35,6 @@ exit 0
 
 
 @pytest.fixture
-def card(host: Host) -> PF:
-    return host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)
-
-
-@pytest.fixture
 def warm(host: Host, card: PF) -> Warm:
     warm = Warm(host)
     warm.module("passthrough_network", **NETWORK)
