@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _CHOICES = {"by": ("name", "pci_address"), "nameless": ("skip", "fail")}
 
-_TEXT_OR_NULL, _LIST_OR_NULL = (str, type(None)), (list, type(None))
+_TEXT_OR_NULL = (str, type(None))
+_LIST_OR_NULL = (list, type(None))
 # What is looked at in the facts: a fact cache or a hand may have made something else of them.
 _VF = {"index": int, "name": _TEXT_OR_NULL, "pci_address": _TEXT_OR_NULL, "used_by": _LIST_OR_NULL}
 _PF = {"name": _TEXT_OR_NULL, "altnames": _LIST_OR_NULL, "pci_address": str, "permanent_mac": _TEXT_OR_NULL, "vfs": [_VF]}
