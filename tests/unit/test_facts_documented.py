@@ -43,16 +43,21 @@ def sriov(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict]:
         yield gather(None, frozenset({"min", "config", "usage"}), Commands(links, {pf.address: "switchdev"}).run, Sysfs(str(tree.root), str(udev)))
 
 
+def is_a(kind: str, value: Any) -> bool:
+    """Whether a value is of a type as documentation calls it; to Python, a bool is an int too."""
+    return isinstance(value, TYPES[kind]) and isinstance(value, bool) == (kind == "bool")
+
+
 def differences(value: Any, documented: dict, place: str = "sriov") -> Iterator[str]:
     """Where a value is not as documented; null is said to be possible everywhere."""
     if value is None:
         return
-    if type(value) is not TYPES[documented["type"]]:
+    if not is_a(documented["type"], value):
         yield f"{place} is {value!r}, and no {documented['type']}"
     inner = documented.get("contains", {"type": documented.get("elements")})
     for entry in value if isinstance(value, list) else [value]:
         if "contains" not in documented:
-            if isinstance(value, list) and type(entry) is not TYPES[inner["type"]]:
+            if isinstance(value, list) and not is_a(inner["type"], entry):
                 yield f"{place} has {entry!r}, and that is no {inner['type']}"
             continue
         if entry.keys() != inner.keys():
