@@ -33,8 +33,8 @@ def gather(selectors: list[str] | None, wanted: frozenset[str], run: Run | None 
     incomplete = Incomplete()
     sysfs, start = sysfs or Sysfs(), in_turn(run) if run else beside
     pfs = find_pfs(sysfs, incomplete)
-    if not pfs and selectors is None:
-        return {"pfs": pfs, "incomplete": incomplete.entries()}
+    if not pfs:
+        return {"pfs": _selected(selectors, pfs, sysfs), "incomplete": incomplete.entries()}
     asked = ask_links(start)
     # What a subset alone needs is compiled anew on every run: while ip is at work.
     if "config" in wanted:
@@ -47,11 +47,7 @@ def gather(selectors: list[str] | None, wanted: frozenset[str], run: Run | None 
     except Unreadable as error:
         why_none = str(error)
     _add_altnames(pfs, links.by_name, why_none, incomplete)
-    if selectors is not None:
-        from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import select_pf
-
-        addresses = [select_pf(selector, pfs, sysfs)["pci_address"] for selector in selectors]
-        pfs = [pf for pf in pfs if pf["pci_address"] in addresses]
+    pfs = _selected(selectors, pfs, sysfs)
     for pf in pfs:
         read_vfs(pf, links.by_name, sysfs, incomplete)
     if "config" in wanted:
@@ -60,6 +56,15 @@ def gather(selectors: list[str] | None, wanted: frozenset[str], run: Run | None 
         add_holders(pfs, links.by_name, sysfs, incomplete)
     chosen = {pf["pci_address"] for pf in pfs} | {None}
     return {"pfs": pfs, "incomplete": [entry for entry in incomplete.entries() if entry["pf"] in chosen]}
+
+
+def _selected(selectors: list[str] | None, pfs: list[dict], sysfs: Sysfs) -> list[dict]:
+    if selectors is None:
+        return pfs
+    from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import select_pf  # most runs ask for all
+
+    addresses = [select_pf(selector, pfs, sysfs)["pci_address"] for selector in selectors]
+    return [pf for pf in pfs if pf["pci_address"] in addresses]
 
 
 def _add_altnames(pfs: list[dict], links: dict[str, dict], why_none: str, incomplete: Incomplete) -> None:
