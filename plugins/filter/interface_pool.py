@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -16,9 +17,6 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._pool import pool_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import parse_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf, select_pf
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _CHOICES = {"by": ("name", "pci_address"), "nameless": ("skip", "fail")}
 
