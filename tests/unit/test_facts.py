@@ -254,6 +254,8 @@ def test_what_other_pfs_lack_is_not_told(card: Tree) -> None:
         ("eth9", r"'eth9' \(a card, 0000:00:03.0 with driver virtio-pci, that has no SR-IOV"),
         ("0000:00:1f.6", r"'0000:00:1f.6' \(a card, 0000:00:1f.6 with driver e1000e, that has no SR-IOV"),
         ("enp1s0d1", r"'enp1s0d1' \(one more interface on the PF enp1s0 \(0000:01:00.0\)\)"),
+        ("en1sf0", r"'en1sf0' \(one more interface on the PF enp1s0 \(0000:01:00.0\)\)"),
+        ("bonding_masters", r"'bonding_masters' \(an interface that stands on no PCI device\)"),
         ("0000:01:10.2", r"'0000:01:10.2' is a VF of enp1s0 \(0000:01:00.0\), not a PF"),
         ("enp1s0v1", r"'enp1s0v1' is a VF of enp1s0 \(0000:01:00.0\), not a PF"),
         ("../net/pf0", r"'../net/pf0' is neither an interface name nor a PCI address nor a MAC address"),
@@ -262,7 +264,11 @@ def test_what_other_pfs_lack_is_not_told(card: Tree) -> None:
 def test_a_selector_that_fits_no_pf_says_what_there_is(card: Tree, selector: str, message: str) -> None:
     card.virtual("br0").function("0000:00:1f.6", name="eno1", driver="e1000e")
     card.function("0000:00:03.0", name="eth9", driver="virtio-pci", virtio=True)
-    card.functions["0000:01:00.0"].named("enp1s0d1", dev_port=1)
+    pf = card.functions["0000:01:00.0"].named("enp1s0d1", dev_port=1)
+    subfunction = Path(pf.path, "mlx5_core.sf.2/net/en1sf0")
+    subfunction.mkdir(parents=True)
+    (card.root / "class/net/en1sf0").symlink_to(subfunction)
+    (card.root / "class/net/bonding_masters").touch()
     with pytest.raises(SriovError, match=message):
         ask(card, Commands([link("enp1s0")]), MIN, [selector])
 
@@ -311,6 +317,8 @@ def test_there_is_one_process_for_the_host_and_one_for_each_pf(card: Tree) -> No
 def test_a_host_without_sriov_costs_no_process(tree: Tree) -> None:
     commands = Commands([link("eth0")])
     assert ask(tree, commands) == {"pfs": [], "incomplete": []}
+    with pytest.raises(SriovError, match="the host has none, so load the card's driver"):
+        ask(tree, commands, MIN, ["enp1s0"])
     assert commands.asked == []
 
 
