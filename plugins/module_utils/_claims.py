@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-__all__ = ["Claim", "Guests", "domain_claims", "holder", "port_claims"]
+__all__ = ["Claim", "Guests", "domain_claims", "holder", "parse", "port_claims"]
 
 
 class Claim(NamedTuple):
@@ -35,7 +35,7 @@ def holder(kind: str, name: str | None, uuid: str | None = None, network: str | 
 
 def port_claims(xml: str, network: str) -> list[Claim]:
     """What a network port's document says is held: one device, or none (a port of a bridge). Raises ValueError for nonsense."""
-    port = _parse(xml)
+    port = parse(xml)
     device = _device(port.find("plug"))
     entry = holder("libvirt_port", port.findtext("owner/name"), port.findtext("owner/uuid"), network)
     return [] if device is None else [Claim(device, entry)]
@@ -43,7 +43,7 @@ def port_claims(xml: str, network: str) -> list[Claim]:
 
 def domain_claims(xml: str, active: bool) -> Guests:
     """The devices that a domain's document names outright, and the interfaces that were made for it. Raises ValueError for nonsense."""
-    domain = _parse(xml)
+    domain = parse(xml)
     name, uuid = domain.findtext("name"), domain.findtext("uuid")
     guests = Guests([], {})
     for element in (*domain.iterfind("devices/interface"), *domain.iterfind("devices/hostdev")):
@@ -57,7 +57,8 @@ def domain_claims(xml: str, active: bool) -> Guests:
     return guests
 
 
-def _parse(xml: str) -> Element:
+def parse(xml: str) -> Element:
+    """A document of libvirt's. Raises ValueError for what is no XML."""
     from xml.etree.ElementTree import ParseError, fromstring  # only usage needs it
 
     try:

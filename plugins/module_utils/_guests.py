@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the vfpool.sriov authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: what libvirt's guests hold: its ledger of ports, and its domains."""
+"""Private to this collection: what libvirt's guests hold: its ledger of ports, its domains, and leases on record."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ NO_LIBVIRT = "libvirt is not installed on this host, so there is no ledger of gu
 
 _DAEMONS = ("/usr/sbin/libvirtd", "/usr/sbin/virtqemud", "/usr/sbin/virtnetworkd")
 _SOCKETS = "/run/libvirt"
+_RECORDS = "/run/vfpool.sriov"
 # One daemon for everything, or one for guests (which asks the one for networks), or one for networks alone.
 _SERVERS = ("libvirt", "virtqemud", "virtnetworkd")
 _ACTIVE, _PERSISTENT = 1, 4  # of virConnectListAllDomainsFlags
@@ -26,8 +27,18 @@ _LIVE, _INACTIVE = 0, 2  # of virDomainXMLFlags
 def ask_libvirt() -> Guests:
     """Every port of every network and every device of every domain: one call for each of these, none for each VF.
 
-    A daemon that rests is started by its socket. Where there is none for guests, there may be one for networks alone.
+    And every lease that a rebuild of a network is yet to put back.
     """
+    on_record = _leases_on_record()
+    told = _ask_daemons()
+    doubt = on_record.doubt or told.doubt
+    if _leases_on_record() != on_record:
+        doubt = "a network was being rebuilt while libvirt was asked: gather the facts again"
+    return Guests(on_record.claims + told.claims, told.interfaces, doubt)
+
+
+def _ask_daemons() -> Guests:
+    # A daemon that rests is started by its socket. Where there is none for guests, there may be one for networks alone.
     paths = [path for path in (f"{_SOCKETS}/{name}-sock-ro" for name in _SERVERS) if os.path.exists(path)]
     doubt = "libvirt is not running: start libvirtd.socket or virtqemud.socket" if any(map(os.path.exists, _DAEMONS)) else NO_LIBVIRT
     for path in paths:
@@ -40,6 +51,22 @@ def ask_libvirt() -> Guests:
             except (DaemonError, ValueError) as error:
                 doubt = f"libvirt at {uri} does not tell what its guests hold: {error}"
     return Guests([], {}, doubt)
+
+
+def _leases_on_record() -> Guests:
+    """The leases that the ledger lacks: while a network is rebuilt, and until its next run where that was cut short."""
+    leases = Guests([], {})
+    try:
+        for name in sorted(os.listdir(_RECORDS)):
+            if name.endswith(".rebuild"):
+                from ansible_collections.vfpool.sriov.plugins.module_utils._record import claims_on_record  # hardly ever needed
+
+                leases.claims.extend(claims_on_record(f"{_RECORDS}/{name}"))
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        return Guests([], {}, f"the leases on record in {_RECORDS} cannot be read: {error}")
+    return leases
 
 
 def _ask(path: str, uri: str, doubt: str | None) -> Guests:

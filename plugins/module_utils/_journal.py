@@ -16,7 +16,6 @@ import glob
 import hashlib
 import json
 import os
-from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
@@ -24,10 +23,9 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._leases import parse_
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import daemon_key, network_key
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import runtime_folder
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import parse_network
+from ansible_collections.vfpool.sriov.plugins.module_utils._record import STOPPED, read_record
 
 __all__ = ["Journal", "recorded"]
-
-_STOPPED = "stopped"
 
 
 class Journal:
@@ -64,7 +62,7 @@ class Journal:
     def stopping(self) -> None:
         """Note that libvirt is about to forget the leases. Raises SriovError where that cannot be noted."""
         try:
-            self._append(_STOPPED)
+            self._append(STOPPED)
         except OSError as error:
             raise SriovError(f"The record {self.path}, without which no lease is risked, cannot be written: {error.strerror}.") from error
 
@@ -97,23 +95,20 @@ def recorded(uri: str) -> dict[str, dict]:
 
 def _read(path: str) -> dict | None:
     try:
-        with open(path, encoding="utf-8") as file:
-            first, *rest = file.read().splitlines()
-        record: dict = _checked(json.loads(first))
+        return _checked(read_record(path))
     except FileNotFoundError:
         return None
     except PermissionError as error:
         raise SriovError(f"Whether a rebuild was interrupted is not known, for {path} cannot be read: run as root, with become.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         said = f"The record {path} of an interrupted rebuild cannot be read ({error})"
         raise SriovError(f"{said}: compare the network's leases with its guests by hand, and remove it.") from error
-    return {**record, "stopped": _STOPPED in rest, "done": set(rest) - {_STOPPED}}
 
 
-def _checked(record: Any) -> dict:
-    """``record``, if it is one. Raises ValueError for anything else that JSON may say."""
+def _checked(record: dict) -> dict:
+    """``record`` with the network's name, if it is one. Raises ValueError for anything else that JSON may say."""
     try:
-        checked = {"before": [], **record, "name": parse_network(record["xml"]).findtext("name")}
+        checked: dict = {**record, "name": parse_network(record["xml"]).findtext("name")}
         leases = map(parse_port, checked["leases"] + checked["before"])
         words = [checked["uuid"], checked["name"], *(lease[key] for lease in leases for key in ("port", "owner_uuid", "mac"))]
     except (LookupError, AttributeError, TypeError, SyntaxError, SriovError) as error:

@@ -333,7 +333,8 @@ ansible_facts:
                   contains:
                     kind:
                       description:
-                        - V(libvirt_port) for a guest, or another consumer, that took the VF from a libvirt network.
+                        - V(libvirt_port) for a guest, or another consumer, that took the VF from a libvirt network, also while a rebuild of the network
+                          is yet to put its lease back.
                         - V(libvirt_domain) for a guest whose definition names the VF outright.
                         - V(macvtap) for a macvtap, macvlan or ipvlan device on the VF's interface that is no guest's of libvirt, such as a
                           container's.

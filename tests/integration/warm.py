@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ansible_collections.vfpool.sriov.tests.integration.host import Host
 
-MODULES = ("passthrough_network", "passthrough_network_info", "passthrough_port")
+MODULES = ("passthrough_network", "passthrough_network_info", "passthrough_port", "sriov_vf_facts")
 COLLECTIONS = Path(__file__).resolve().parents[2] / ".collections"
 # The host's own packages come first: of this environment only Ansible suits every Python.
 PATH = [str(COLLECTIONS), "/usr/lib/python3/dist-packages", *(entry for entry in sys.path if entry.endswith("site-packages"))]
