@@ -111,7 +111,8 @@ class Host(Namespaces):
 
     def members(self, network: str, inactive: bool = False) -> list[str]:
         """The devices of a network's pool, in its order: interface names or PCI addresses."""
-        return [_member(element) for element in self.xml(network, inactive).find("forward") or () if element.tag != "pf"]
+        forward = self.xml(network, inactive).find("forward")
+        return [] if forward is None else [_member(element) for element in forward if element.tag != "pf"]
 
     def connections(self, network: str) -> dict[str, int]:
         """How many guests libvirt believes to hold each member; members of none are left out, as in the live XML."""
