@@ -30,6 +30,7 @@ def beside(command: list[str]) -> Callable[[], Answer]:
     """Start a command that runs while we do other things. It writes to memory, as a pipe would stop it when it is full."""
     output, errors = os.memfd_create("output"), os.memfd_create("errors")
     try:
+        # pylint: disable-next=ansible-bad-function  # run_command would wait
         process = Popen(command, stdin=DEVNULL, stdout=output, stderr=errors, env={**os.environ, "LC_ALL": "C", "PATH": _PATH})
     except OSError as error:
         return partial(_refuse, error)
