@@ -54,7 +54,7 @@ def parse_network(text: str, source: str = "The xml") -> Element:
 
 def parse_xml(text: str) -> Element:
     """The root element of any document, entities left alone; the encoding that it declares is that of a file, not of ``text``."""
-    parser = etree().XMLParser(encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    parser = etree().XMLParser(encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, strip_cdata=False)
     return etree().fromstring(text.encode("utf-8"), parser)
 
 

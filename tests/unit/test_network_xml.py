@@ -13,6 +13,7 @@ METADATA = """<metadata>
     <o:owner xmlns:o="http://example.org/owner" o:team='a"b'>
       <!-- kept -->
 \t<o:note>  two  spaces &amp; an ampersand </o:note>
+      <o:raw><![CDATA[a < b]]></o:raw>
     </o:owner>
   </metadata>"""
 
