@@ -116,9 +116,9 @@ def _normal(pool: dict) -> dict:
 def _whole_document(options: dict, base: str | None) -> Element:
     root = parse_network(options["xml"])
     for tag in ("name", "uuid"):
-        if options.get(tag) and root.find(tag) is None:
+        if options.get(tag) is not None and root.find(tag) is None:
             _insert(root, tag, options[tag])
-        elif options.get(tag) and root.findtext(tag) != options[tag]:
+        elif options.get(tag) is not None and root.findtext(tag) != options[tag]:
             raise SriovError(f"The xml says {tag} {root.findtext(tag)}, but the option {tag} says {options[tag]}: make them the same.")
     if base is not None:
         old = parse_network(base)

@@ -67,8 +67,8 @@ def render(options: dict, pool: dict, base: str | None = None) -> Element:
     root = etree().Element("network") if base is None else parse_network(base, "libvirt's own XML")
     _set_attribute(root, "trustGuestRxFilters", _yes_no(options.get("trust_guest_rx_filters")))
     _set_text(root, "name", options["name"])
-    if options.get("uuid"):
-        _set_text(root, "uuid", options["uuid"])
+    if options.get("uuid") is not None:
+        _child(root, "uuid").text = options["uuid"]
     _set_text(root, "title", options.get("title"))
     _set_text(root, "description", options.get("description"))
     _edit_forward(_child(root, "forward"), options, pool)

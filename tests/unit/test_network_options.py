@@ -68,6 +68,7 @@ REFUSED = {
         ({"name": "a/b", "pf": "p"}, "'a/b' is no name for a network"),
         ({"name": " ", "pf": "p"}, "is no name for a network"),
         ({**PF, "uuid": "12"}, "UUID '12' of network n is malformed"),
+        ({**PF, "uuid": ""}, "UUID '' of network n is malformed"),
         ({**PF, "uuid": " 0b2d64da-3d0e-431e-afdd-804415d6ebbb"}, "is malformed"),
         ({"name": "a\rb", "pf": "p"}, "is no name for a network"),
         ({**PF, "title": "a\rb"}, "title of network n is not one line of text"),
