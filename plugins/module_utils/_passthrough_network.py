@@ -206,4 +206,4 @@ def _choose(connected: Any, names: list[str] | None) -> list[Any]:
     absent = [name for name in names or [] if name not in networks]
     if absent:
         raise SriovError(f"There is no network {', '.join(absent)}: the networks are {', '.join(sorted(networks)) or 'none'}.")
-    return [networks[name] for name in names] if names is not None else list(networks.values())
+    return [networks[name] for name in dict.fromkeys(names)] if names is not None else list(networks.values())

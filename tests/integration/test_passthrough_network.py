@@ -173,7 +173,7 @@ def test_info_tells_implicit_from_explicit_and_describes_a_bridge_too(host: Host
 def test_info_tells_who_holds_a_member(host: Host, card):
     host.module("passthrough_network", name="n", pf="enp1s0", mode="hostdev")
     lease = host.port_create("n", "web1", mac="52:54:00:00:00:07")
-    (network,) = host.module("passthrough_network_info", names=["n"])["networks"]
+    (network,) = host.module("passthrough_network_info", names=["n", "n"])["networks"]
     assert network["pool"]["members"][0] == {
         "address": "0000:01:10.0", "index": 0,
         "lease": {"port": lease["port"], "owner_name": "web1", "owner_uuid": lease["owner_uuid"], "mac": "52:54:00:00:00:07"}}
