@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import check_single, holders, read_leases
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import libvirt, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import is_local, libvirt, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import plain_uuid, same_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, fit, is_exclusive, why_stale
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, network_text, parse_network, pool_of
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["NetworkPlanner"]
 
 _TITLES_SINCE = 9007000  # libvirt 9.7.0: networks have a title and a description
+_SCHEMA = "/usr/share/libvirt/schemas/network.rng"
 
 
 class NetworkPlanner:
@@ -119,6 +122,7 @@ class NetworkPlanner:
     def _change_definition(self, wanted: Element) -> None:
         self.renews = True
         self.after = xml = network_text(wanted)
+        self._check_schema(xml)
         previous = self.current["xml_inactive"] if self.current is not None and self.current["persistent"] else None
 
         def define() -> None:
@@ -136,6 +140,14 @@ class NetworkPlanner:
             return None
 
         self.plan.add(f"{'define' if previous is None else 'change the definition of'} the network {self.name}", define, undo)
+
+    def _check_schema(self, xml: str) -> None:
+        """Libvirt looks for itself when it defines a network, so here it is looked for check mode."""
+        if is_local(self.options["uri"]) and os.path.exists(_SCHEMA):
+            schema = etree().RelaxNG(file=_SCHEMA)
+            if not schema.validate(parse_network(xml)):
+                wrong = "; ".join(error.message for error in schema.error_log)
+                raise SriovError(f"The network {self.name} is not what libvirt's schema for networks allows ({wrong}): correct it.")
 
     def _check_kept(self, wanted: Element) -> None:
         """What libvirt does not know it drops without a word: so what it stored must be what it was given."""

@@ -279,6 +279,7 @@ def test_a_misspelt_element_is_refused_by_the_schema_and_nothing_is_written(host
     document = "<network><forward mode='passthrough'><pf dev='enp1s0'/></forward><valn><tag id='5'/></valn></network>"
     refusal = host.refusal("passthrough_network", name="n", xml=document)
     assert "valn" in refusal
+    assert host.refusal("passthrough_network", name="n", xml=document, check=True) == refusal
     assert "Undone" not in refusal
     assert host.virsh("net-list --all --name") == ""
 
