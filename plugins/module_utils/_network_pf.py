@@ -97,6 +97,9 @@ def check_list(pool: dict, pfs: list[dict], sysfs: Sysfs) -> None:
         for name in names:
             if not sysfs.exists(f"{folder}/{name}"):
                 raise NotYet(f"{name}, which is to be a member of the pool, is not there on this host: name what is there, or make the VFs first.", listed)
+    for address in pool["addresses"]:
+        if not sysfs.exists(f"bus/pci/devices/{address}/physfn"):
+            raise SriovError(f"{address}, which is to be a member of the pool, is no VF, and libvirt takes nothing else in mode hostdev: name VFs.")
     wanted = set(pool["interfaces"] + pool["addresses"])
     for pf in pfs:
         if any(vf[key] in wanted for vf in pf["vfs"] for key in ("name", "pci_address")):

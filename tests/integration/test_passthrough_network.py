@@ -298,6 +298,12 @@ def test_a_member_that_is_not_there_is_refused_and_in_check_mode_awaited(host: H
     assert "is not there on this host" in planned["warnings"][0]
 
 
+def test_a_pci_device_that_is_no_vf_is_refused_also_in_check_mode(host: Host, card):
+    for check in (False, True):
+        assert "0000:01:00.0, which is to be a member of the pool, is no VF" in host.refusal(
+            "passthrough_network", name="n", mode="hostdev", addresses=["0000:01:10.0", "0000:01:00.0"], check=check)
+
+
 def test_a_list_of_vfs_whose_pf_is_down_is_refused(host: Host, card):
     (host.tree.root / "class/net/enp1s0/flags").write_text("0x1002\n")
     assert "The PF enp1s0 (0000:01:00.0) is down" in host.refusal("passthrough_network", name="n", interfaces=["enp1s0v1"])
