@@ -21,7 +21,7 @@ options:
   mode:
     description:
       - How the network hands out the members of its pool. V(passthrough) when this and O(xml) are left out.
-      - Goes not with O(xml), which says the mode itself.
+      - Not together with O(xml), which says the mode itself.
     type: str
     choices:
       passthrough: Each guest gets one interface to itself, through a macvtap device in passthru mode.

@@ -57,25 +57,27 @@ options:
     type: str
     choices:
       fail: Fail before anything is written, and name the guests.
-      force: Go on. The guests lose their leases, those among them that an interrupted run recorded and whose VFs are gone, or whose network is.
+      force: Go on. The guests lose their leases. So do those whose lease an interrupted run has recorded, if its VF or the network is gone.
     default: fail
   overlap:
     description:
-      - What to do when another network hands out a VF that is in this pool too, or will once its interrupted rebuild is finished, or a guest that runs
-        has it without a lease of this network, by its own definition or from a network that does not run. libvirt itself does not notice.
-      - Of such a guest a run that neither defines nor starts nor rebuilds the network warns, and does not fail.
+      - What to do when a VF of this pool may be given to two guests, which libvirt itself does not notice.
+      - That is so when another network hands the VF out too, or will once its interrupted rebuild is finished, and when a running guest has
+        the VF without a lease of this network, by its own definition or from a network that does not run.
+      - A run that neither defines nor starts nor rebuilds the network only warns of such a guest.
     type: str
     choices:
       fail: Fail before anything is written, and name the other network or the guest.
       warn: Warn, and go on.
     default: fail
 notes:
-  - With an O(uri) of another host, O(pf) is the name of its interface, and O(vfs) is refused; no one looks whether that PF exists, has VFs and is up,
-    so libvirt itself says so when the network starts.
-  - With an O(uri) of another host, a changed definition is applied with every lease kept, but a pool that is stale because VFs came or went is not seen,
-    a VF under its other name is not recognised in another network, and a hostdev lease that libvirt has forgotten is not put back;
-    who holds a VF of O(pf) without a lease is seen only once the network runs, so one that was started is stopped again.
-    The last is so too with an O(uri) whose socket is not below C(/run/libvirt), which is that of another daemon.
+  - With a O(uri) of another host, O(pf) is the name of its interface, and O(vfs) is refused. Whether that PF exists, has VFs and is up cannot be
+    checked from here, so a mistake shows only when libvirt starts the network.
+  - With a O(uri) of another host, a changed definition is applied with every lease kept. But a pool that is stale because VFs came or went is not
+    noticed, a VF is not recognised where another network knows it by its other name, interface or PCI address, and a hostdev lease that libvirt has
+    forgotten is not put back. That somebody holds a VF of O(pf) without a lease is seen only once the network
+    runs, and one that this run has started is then stopped again.
+  - A hostdev lease that libvirt has forgotten is not put back either with a O(uri) whose socket is not below C(/run/libvirt), as that is of another daemon.
   - Needs root for a daemon of this host's system, even where nothing changes, for its lock and its records are root's, in C(/run/vfpool.sriov).
     So does check mode, once root has run this.
   - One run at a time changes the networks of a daemon. The lock is on the host where the module runs, so let one host alone manage a daemon.

@@ -29,7 +29,7 @@ options:
     type: bool
     default: false
 notes:
-  - Needs root only where a guest runs that was given a PCI device as its interface, for which lease that is libvirt keeps in a file of root's.
+  - Needs root only while a guest runs to which a network gave a PCI device. Which lease that is, libvirt keeps in a file that root alone can read.
 seealso:
   - module: vfpool.sriov.passthrough_network
 """

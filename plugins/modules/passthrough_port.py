@@ -11,7 +11,7 @@ description:
   - Takes a lease of a libvirt network for something that libvirt does not start itself, such as a container, a DPDK process or another hypervisor.
   - The lease is in libvirt's own ledger, as one of its network ports, so no guest is ever given the same VF.
   - A member that another network has leased too, or that a running guest has in any other way, is not given.
-    Members of modes in which guests share them are not looked at.
+    In modes in which guests share members, nobody holds one alone, and this is not checked.
   - While libvirt has lost count of the leases, as after a SIGHUP or C(net-update --live), it hands out VFs that are held.
     Then no lease is made. A run of M(vfpool.sriov.passthrough_network) puts that right and keeps every lease.
   - Does nothing to the VF itself.
@@ -31,13 +31,14 @@ options:
     choices:
       present: The lease is held. A lease that is there already stays as it is.
       absent: >-
-        The lease is given back. That of a libvirt guest that runs is refused, for libvirt gives that back itself,
-        and so is one that O(owner_name), O(owner_uuid), O(mac) or O(plug) tells apart from the lease that is meant.
+        The lease is given back. Refused for the lease of a libvirt guest that runs, because libvirt gives that back itself,
+        and for a lease that is not as O(owner_name), O(owner_uuid), O(mac) or O(plug) say.
     default: present
   uuid:
     description:
       - UUID of the lease. libvirt's ledger knows it by this.
       - A new lease gets this UUID, or a random one when this is left out.
+      - Either this or O(owner_uuid) is required.
     type: str
   owner_name:
     description: Name of the one that holds the lease, as people read it.
@@ -60,7 +61,7 @@ options:
     type: int
   plug:
     description:
-      - Confirm that this member is held, as after a restart of a consumer whose lease is gone.
+      - Confirm that this member is held, as after a restart of a consumer whose lease is gone. Named by O(plug.interface) or by O(plug.address).
       - When left out, the first free member is taken, or the one that libvirt chooses in modes in which guests share members.
       - Refused where a lease of this network holds the member, or a running guest or another network's lease with another UUID than O(owner_uuid).
       - RV(port.plug) of an earlier run goes in as it came out.

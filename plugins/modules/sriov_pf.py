@@ -137,7 +137,7 @@ EXAMPLES = r"""
     num_vfs: 8
     link: up
 
-- name: Make as many VFs as the card has, wherever the kernel puts its name
+- name: Make as many VFs as the card has, whatever name it has on this host
   vfpool.sriov.sriov_pf:
     pf: "52:54:00:aa:00:01"
     num_vfs: max
