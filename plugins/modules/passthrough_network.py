@@ -213,9 +213,30 @@ network:
           elements: str
         leases:
           description:
-            - Every lease of the network, with C(plug) as what it holds. Members of the modes private, vepa and bridge can have several.
+            - Every lease of the network. Members of the modes private, vepa and bridge can have several.
           type: list
           elements: dict
+          contains:
+            port:
+              description: UUID of the lease.
+              type: str
+              sample: 5d7c1d16-4c24-4d2f-8a43-2d0a0f2a5e8d
+            owner_name:
+              description: Name of the guest, or of the other consumer, that holds it.
+              type: str
+              sample: web1
+            owner_uuid:
+              description: UUID of the one that holds it.
+              type: str
+              sample: c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a
+            mac:
+              description: MAC address of the lease.
+              type: str
+              sample: "52:54:00:00:00:01"
+            plug:
+              description: What is held, as C(type), C(mode), and C(interface) or C(address). V(null) for a lease of no device.
+              type: dict
+              sample: {type: direct, interface: enp1s0v0, mode: passthrough}
 xml:
   description: The definition that the options describe.
   returned: when O(state=rendered)

@@ -125,6 +125,8 @@ options:
       - How many seconds to wait for the interfaces of new VFs, and for another run on the same PF to end.
     type: int
     default: 120
+notes:
+  - Needs root (C(become)), in check mode, too.
 seealso:
   - module: vfpool.sriov.sriov_vf_facts
   - module: vfpool.sriov.passthrough_network
@@ -222,6 +224,16 @@ affected:
       description: Whether it holds the VF now; V(false) for a guest that is not running but defined with the VF.
       type: bool
       sample: true
+vf:
+  description: The index of the VF whose settings were refused, or that did not get its driver.
+  returned: when the module failed because of that
+  type: int
+  sample: 1
+refused:
+  description: The settings that the card's driver refused for RV(vf), with those that it sets together with these.
+  returned: when the module failed because of that
+  type: dict
+  sample: {"max_tx_rate": 100, "min_tx_rate": 0}
 diff:
   description: What is declared, before and after, as YAML.
   returned: success
