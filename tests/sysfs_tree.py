@@ -93,12 +93,10 @@ class Tree:
 class Function:
     """One PCI function; its methods change it in place and return it, so that calls can be chained."""
 
-    physfn: str | None = None
-
     def __init__(self, tree: Tree, address: str, *, name: str | None = None, driver: str | None = "igb", vendor: str = "0x8086",
                  device: str = "0x10c9", pci_class: str = "0x020000", numa_node: int = 0, iommu_group: int | None = -1,
-                 msi_irqs: int = 0, mac: str | None = None, mtu: int = 1500, operstate: str = "up", speed: int | None = 1000,
-                 dev_port: int = 0, virtio: bool = False) -> None:
+                 mac: str | None = None, mtu: int = 1500, operstate: str = "up", speed: int | None = 1000, dev_port: int = 0,
+                 virtio: bool = False) -> None:
         """`iommu_group`: -1 for one of its own, None for a host without IOMMU. `virtio`: interfaces lie below `virtioN/`."""
         self.tree, self.address, self.name = tree, address, name
         self.path = f"{tree.root}/bus/pci/devices/{address}"
@@ -117,9 +115,6 @@ class Function:
             self._link_driver(f"{self.path}/{self.virtio}", "virtio", "virtio_net")
         if iommu_group is not None:
             self.grouped(tree.next("iommu_group") if iommu_group == -1 else iommu_group)
-        if msi_irqs:
-            os.mkdir(f"{self.path}/msi_irqs")
-            _write(f"{self.path}/msi_irqs", {str(100 + irq): "msix" for irq in range(msi_irqs)})
         if name is not None:
             self.named(name)
 
@@ -274,7 +269,7 @@ class PF(Function):
     """A physical function. VFs lie `offset` and then every `stride` functions after it."""
 
     def __init__(self, tree: Tree, address: str, *, name: str | None = None, total: int | None = None, offset: int = 128, stride: int = 2,
-                 vf_name: str | None = "{pf}v{index}", vf_device: str = "0x10ca", vf_driver: str | None = "igbvf", vf_msi_irqs: int = 0,
+                 vf_name: str | None = "{pf}v{index}", vf_device: str = "0x10ca", vf_driver: str | None = "igbvf",
                  vf_total_msix: int | None = 0, **options: object) -> None:
         """`total`: how many VFs the card can have (default: as many as it has at first). `vf_name=None`: no interfaces."""
         super().__init__(tree, address, name=name, **options)  # type: ignore[arg-type]
@@ -282,7 +277,7 @@ class PF(Function):
         self._vf_name = vf_name.replace("{pf}", name or f"p{address}") if vf_name else None
         self._vf_options: dict[str, object] = {
             **{key: value for key, value in options.items() if key in ("vendor", "numa_node", "mtu", "speed", "virtio")},
-            "device": vf_device, "driver": vf_driver, "msi_irqs": vf_msi_irqs,
+            "device": vf_device, "driver": vf_driver,
             "iommu_group": None if options.get("iommu_group", -1) is None else -1,
         }
         self.vfs: dict[int, Function] = {}
@@ -307,7 +302,6 @@ class PF(Function):
         address = _routing_id(self.address, self.offset + index * self.stride)
         name = self._vf_name.format(index=index) if self._vf_name else None
         vf = self.tree.function(address, name=name, **self._vf_options)
-        vf.physfn = self.address
         os.symlink(f"../{self.address}", f"{vf.path}/physfn")
         os.symlink(f"../{address}", f"{self.path}/virtfn{index}")
         self.vfs[index] = vf

@@ -14,13 +14,12 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import require
 
-__all__ = ["NO_DOMAIN", "NO_NETWORK", "NO_PORT", "NO_SUPPORT", "connection", "daemon_key", "error_code", "is_local", "libvirt", "network_key",
-           "said_by_libvirt"]  # fmt: skip
+__all__ = ["NO_DOMAIN", "NO_NETWORK", "NO_PORT", "connection", "daemon_key", "error_code", "is_local", "libvirt", "network_key", "said_by_libvirt"]
 
 # Of virterror.h; by number, because explaining must not need a binding that knows every name.
 _AUTHENTICATION = (29, 45, 79, 80, 88)
+NO_DOMAIN, NO_NETWORK, NO_PORT = 42, 43, 107
 _SOCKETS = "/run/libvirt"  # where those of all daemons of the system are
-NO_SUPPORT, NO_DOMAIN, NO_NETWORK, NO_PORT = 3, 42, 43, 107
 
 
 def libvirt() -> Any:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 
-__all__ = ["OwnedFiles", "marked"]
+__all__ = ["OwnedFiles"]
 
 _OWNER = "# Written by the Ansible module vfpool.sriov.sriov_pf. To change it, change what that module is told; an edit here is overwritten.\n"
 _SUM = "# sha256 of what follows: "
 
 
-def marked(text: str) -> str:
+def _marked(text: str) -> str:
     """``text`` below a header that names its owner and holds its checksum."""
     return f"{_OWNER}{_SUM}{hashlib.sha256(text.encode()).hexdigest()}\n{text}"
 
@@ -30,7 +30,7 @@ class OwnedFiles:
     """
 
     def __init__(self, wanted: dict[str, str], unwanted: list[str]) -> None:
-        self._wanted = {path: marked(text) for path, text in wanted.items()}
+        self._wanted = {path: _marked(text) for path, text in wanted.items()}
         self._present = {path: _read(path) for path in {**wanted, **dict.fromkeys(unwanted)}}
         self._unfinished = {path for path in self._present if os.path.lexists(_unfinished(path))}
         for path, text in self._present.items():
@@ -78,7 +78,7 @@ def _unfinished(path: str) -> str:
 
 
 def _is_intact(text: str) -> bool:
-    return text == marked(text.partition("\n")[2].partition("\n")[2])
+    return text == _marked(text.partition("\n")[2].partition("\n")[2])
 
 
 def _write(path: str, text: str) -> None:

@@ -21,7 +21,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import Vf
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_plan import VfPlan, drivers_to_keep, leave_to_guests, settings_to_keep
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_wish import wanted_vfs
 
-__all__ = ["PfPlan", "wanted_num_vfs"]
+__all__ = ["PfPlan"]
 
 _REBIND = "change their drivers or vectors"
 
@@ -57,7 +57,7 @@ class PfPlan:
             raise SriovError(f"How many VFs {self._name} has and can have cannot be read: see why with vfpool.sriov.sriov_vf_facts, in its incomplete list.")
         self._require_interface()
         self._refuse_mtu()
-        num_vfs = wanted_num_vfs(wish["num_vfs"], pf)
+        num_vfs = _wanted_num_vfs(wish["num_vfs"], pf)
         count = pf["num_vfs"] if num_vfs is None else num_vfs
         declared = wanted_vfs(wish["vfs"], count, pf)
         persistence = Persistence(pf, wish, declared, count, root)
@@ -175,7 +175,7 @@ class PfPlan:
             self.plan.add(f"set {option} of {self._name} from {now} to {wanted}", partial(set_to, str(wanted)), partial(set_to, str(now)))
 
 
-def wanted_num_vfs(text: str | None, pf: dict) -> int | None:
+def _wanted_num_vfs(text: str | None, pf: dict) -> int | None:
     """The number that the option ``num_vfs`` means for this PF; SriovError when it cannot have so many."""
     if text is None:
         return None
