@@ -140,8 +140,10 @@ def _check_virtualport(virtualport: Element, bridge: bool, mode: str, where: str
     kind, possible = virtualport.get("type"), ("802.1Qbh",) if mode == "hostdev" else ("802.1Qbg", "802.1Qbh")
     if not bridge and kind not in possible:
         raise SriovError(f"The {where} has a virtualport of type {kind}, with which no guest starts in mode {mode}: use {' or '.join(possible)}, or remove it.")
-    known = _PARAMETERS.get(kind, ())
-    for name, value in virtualport.find("parameters").items() if known and virtualport.find("parameters") is not None else ():
+    known, parameters = _PARAMETERS.get(kind), virtualport.find("parameters")
+    if known is None or parameters is None:
+        return
+    for name, value in parameters.items():
         if name not in known:
             raise SriovError(f"The {where} has the parameter {name}, which a virtualport of type {kind} has not: it has {', '.join(known)}.")
         good: object

@@ -32,7 +32,9 @@ class Devices:
 
     def given(self, pool: dict) -> list[str]:
         expected = expected_members(pool, self._pfs)
-        return [pool["pf"]] * bool(pool["pf"]) if expected is None else expected
+        if expected is None:
+            return [pool["pf"]] if pool["pf"] else []
+        return expected
 
     def shared(self, others: Iterable[str]) -> list[str]:
         """Those members that ``others`` name too."""

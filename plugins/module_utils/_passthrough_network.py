@@ -130,7 +130,7 @@ class _Run:
         overlaps = find_overlaps(self.connected, self.name, Devices(pool_of(wanted), pfs), records)
         held = held_otherwise(self.connected, self.name, Devices(pool_of(wanted if live is None else live), pfs), leases, set(overlaps))
         soon = ", for its rebuild was interrupted and is to be finished"
-        said = [f"{name} hands out {', '.join(members)}{soon * (name in records)}" for name, members in overlaps.items()] + held
+        said = [f"{name} hands out {', '.join(members)}{soon if name in records else ''}" for name, members in overlaps.items()] + held
         if not said:
             return
         message = f"The network {self.name} would hand out VFs that are not its alone, and libvirt would give one VF to two guests: {'; '.join(said)}"

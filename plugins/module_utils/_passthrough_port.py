@@ -261,7 +261,8 @@ class _Port:
         wrong = [key for key, right in (("mode", pool["mode"]), ("type", _plug_type(pool["mode"]))) if plug[key] not in (None, right)]
         if wrong or member not in members_of(pool):
             said = f"mode {pool['mode']} with the members {', '.join(members_of(pool))}"
-            raise SriovError(f"The network {self.name} has {said}, so {plug['mode'] or ''} {member} cannot be confirmed: name one of these.".replace("  ", " "))
+            asked = f"{plug['mode']} {member}" if plug["mode"] else member
+            raise SriovError(f"The network {self.name} has {said}, so {asked} cannot be confirmed: name one of these.")
         others = self._rivals(live, {**self.options, "plug": {"interface": member}}) if self.exclusive else []
         if others:
             raise SriovError(f"{member} of the network {self.name} cannot be confirmed, because {holders(others)}: take another member.")

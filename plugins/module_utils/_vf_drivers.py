@@ -44,8 +44,8 @@ class VfDrivers:
 
     def refuse_impossible(self, driver: str) -> None:
         """Raise SriovError, before anything is written, for a driver that this host does not have or cannot use."""
-        known = True if driver in ("none", "default") or self._is_loaded(driver) else self._run(["modprobe", "--dry-run", "--quiet", driver])[0] == 0
-        if not known:
+        known = driver in ("none", "default") or self._is_loaded(driver)
+        if not known and self._run(["modprobe", "--dry-run", "--quiet", driver])[0] != 0:
             raise SriovError(f"No driver of this host is {driver!r}: write vfio-pci, none, default for the card's own, or install its module.")
         if driver.startswith("vfio") and not self._has_iommu():
             raise SriovError(
