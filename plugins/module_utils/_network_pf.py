@@ -151,7 +151,7 @@ def _unsettled(pf: dict, chosen: list[dict], vfs: str | None, mode: str, sysfs: 
 
 
 def _down(pf: dict) -> str:
-    return f"The PF {describe_pf(pf)} is down, and no guest can start from its pool: bring it up with vfpool.sriov.sriov_pf, link=up."
+    return f"The PF {describe_pf(pf)} is down, and no guest can start from its pool: bring it up with vfpool.sriov.sriov_pf, link: up."
 
 
 def _is_down(name: str, sysfs: Sysfs) -> bool:

@@ -175,7 +175,7 @@ class NetworkPlanner:
         if lost and not self.force:
             raise SriovError(
                 f"The network {self.name} is to change ({'; '.join(stale)}), but its new pool lacks what guests hold ({holders(lost)}): "
-                "stop them first, or take the VFs from them with on_in_use=force."
+                "stop them first, or take the VFs from them with on_in_use: force."
             )
         # Compiled only where there is something to rebuild.
         from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import rebuild
@@ -220,7 +220,7 @@ class NetworkPlanner:
     def _check_unused(self, leases: list[dict]) -> None:
         if leases and not self.force:
             raise SriovError(
-                f"Guests hold VFs of the network {self.name} ({holders(leases)}): stop them first, or take the VFs from them with on_in_use=force."
+                f"Guests hold VFs of the network {self.name} ({holders(leases)}): stop them first, or take the VFs from them with on_in_use: force."
             )
 
     def _stop(self) -> None:

@@ -137,7 +137,7 @@ class _Run:
         if held and pool_of(wanted)["mode"] == "hostdev" and daemon_key(self.options["uri"]) != "system":
             message += ". If that is a lease of this network, which libvirt has forgotten, a run on the daemon's own host puts it back"
         if self.options["overlap"] == "fail" and (overlaps or renews):
-            raise SriovError(f"{message}. Leave them out of one pool (vfs chooses VFs of a PF), or set overlap=warn.")
+            raise SriovError(f"{message}. Leave them out of one pool (vfs chooses VFs of a PF), or say overlap: warn.")
         self.warn(f"{message}.")
 
     def _read(self) -> dict | None:

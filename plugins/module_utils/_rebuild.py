@@ -121,7 +121,7 @@ def restore(network: Any, journal: Journal, leases: list[dict], lacking: bool = 
             _enter(network, journal, leases, ran)
             journal.remove()
     except SriovError as error:
-        raise SriovError(f"{error} The leases are recorded in {journal.path}; on_in_use=force gives up those whose VFs the network lacks.") from error
+        raise SriovError(f"{error} The leases are recorded in {journal.path}; on_in_use: force gives up those whose VFs the network lacks.") from error
 
 
 def _start_somehow(network: Any, former: str | None, lacking: bool) -> None:

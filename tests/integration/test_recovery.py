@@ -176,7 +176,7 @@ def test_a_recorded_lease_whose_vf_is_gone_is_given_up_by_force_alone(host: Host
     if started:
         host.virsh("net-start n")
     said = refusal(warm, "passthrough_network", **NETWORK)
-    assert "router holds enp1s0v1" in said and "on_in_use=force" in said and "codec" not in said
+    assert "router holds enp1s0v1" in said and "on_in_use: force" in said and "codec" not in said
     assert (f"recorded in /{JOURNAL};" in said) == started
     done = warm.module("passthrough_network", **NETWORK, on_in_use="force")
     assert "router holds enp1s0v1" in str(done["actions"])
