@@ -23,7 +23,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._vf_wish import wante
 
 __all__ = ["PfPlan"]
 
-_REBIND = "change their drivers or vectors"
+_REBIND = "change drivers or vectors of VFs"
 
 
 class PfPlan:

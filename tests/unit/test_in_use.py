@@ -72,7 +72,7 @@ def test_a_guest_that_starts_after_the_plan_was_made_keeps_its_vf(kernel: Record
 def test_a_guest_that_starts_after_the_plan_was_made_keeps_its_driver(kernel: RecordedKernel) -> None:
     wish = plan(kernel, vfs=[{"index": "0-1", "driver": "none"}])
     kernel.used_by[1] = [GUEST]
-    with pytest.raises(SriovError, match="To change their drivers or vectors takes VF 0-1 of .* away, but VF 1 is held by guest web1"):
+    with pytest.raises(SriovError, match="To change drivers or vectors of VFs takes VF 0-1 of .* away, but VF 1 is held by guest web1"):
         wish.plan.apply()
     assert not (kernel.pf.vf(0).folder / "driver_override").exists()
 
