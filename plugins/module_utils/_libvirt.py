@@ -96,9 +96,10 @@ def said_by_libvirt(doing: str) -> Iterator[None]:
     try:
         yield
     except library.libvirtError as error:
+        words = _one_line(error)
         if error.get_error_code() in _AUTHENTICATION:
-            raise SriovError(f"libvirt does not {doing}, because this user may not: run as root (become), or join the group libvirt ({error}).") from error
-        raise SriovError(f"libvirt does not {doing}: {_one_line(error)}.") from error
+            raise SriovError(f"libvirt does not {doing}, because this user may not: run as root (become), or join the group libvirt ({words}).") from error
+        raise SriovError(f"libvirt does not {doing}: {words}.") from error
 
 
 def error_code(error: Exception) -> int | None:
