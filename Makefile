@@ -40,7 +40,7 @@ login: $(VENV_READY) ## log in to the host of the demo
 stop: $(VENV_READY) ## end the hosts of the demo and of interrupted tests, and remove what they left
 	@$(LAB) stop
 
-test: $(VENV_READY) $(OLDEST_READY) ## everything below, with one closing line
+test: $(VENV_READY) $(OLDEST_READY) ## all tests: lint, sanity, units, oldest, integration and molecule, with one closing line
 	@$(RUN) lint sanity units oldest integration molecule
 
 fast: $(VENV_READY) ## what needs neither root nor a virtual machine, except sanity
@@ -55,7 +55,7 @@ sanity: $(VENV_READY) ## ansible-test sanity, without an ignore entry; one test:
 units: $(VENV_READY) ## unit tests; one of them: make units T=ranges
 	@$(RUN) units $(ONLY)
 
-oldest: $(VENV_READY) $(OLDEST_READY) ## units and integration under the oldest supported ansible-core (root)
+oldest: $(VENV_READY) $(OLDEST_READY) ## units, and integration as far as it starts Ansible, under the oldest supported ansible-core (root)
 	@$(RUN) oldest $(ONLY)
 
 integration: $(VENV_READY) ## tests against a real libvirtd (root); one of them: make integration T=expands
