@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError, Unreadable
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import is_local
@@ -36,16 +35,16 @@ def host_pfs(uri: str) -> list[dict] | None:
     return find_pfs(Sysfs(), Incomplete()) if is_local(uri) else None
 
 
-def add_altnames_for(selector: str, pfs: list[dict], run: Run) -> None:
+def add_altnames_for(selector: str, pfs: list[dict]) -> None:
     """Altnames cost a process, so they are added only where ``selector`` is nothing else that is known of a PF."""
     if any(selector in (pf["name"], pf["pci_address"], pf["permanent_mac"]) for pf in pfs):
         return
     # Few runs need what asks for them.
-    from ansible_collections.vfpool.sriov.plugins.module_utils._command import in_turn
+    from ansible_collections.vfpool.sriov.plugins.module_utils._command import beside
     from ansible_collections.vfpool.sriov.plugins.module_utils._link import ask_links
 
     with contextlib.suppress(Unreadable):
-        links = ask_links(in_turn(run))().by_name
+        links = ask_links(beside)().by_name
         for pf in pfs:
             pf["altnames"] = links.get(pf["name"], {}).get("altnames", [])
 

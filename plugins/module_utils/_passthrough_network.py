@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import forgotten_leases, running_guests
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal, recorded
@@ -28,30 +27,28 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 __all__ = ["bring_to_state", "describe_networks"]
 
 
-def bring_to_state(options: dict, check: bool, run: Run, warn: Callable[[str], None]) -> dict:
+def bring_to_state(options: dict, check: bool, warn: Callable[[str], None]) -> dict:
     """The module's result. In check mode it is the same, but nothing is written."""
     uri = options["uri"]
     if options["state"] == "rendered":
-        return {"changed": False, "xml": network_text(definition(options, _judge(options, host_pfs(uri), False, run, warn)[0]))}
+        return {"changed": False, "xml": network_text(definition(options, _judge(options, host_pfs(uri), False, warn)[0]))}
     # One lock for all networks of a daemon: that none of them hands out a VF of this one holds only while none of them changes.
     folder = runtime_folder(daemon_key(uri))
     with locked("libvirt", daemon_key(uri), check=check, folder=folder):
         # Before libvirt is asked, so that a mistake is told even where no daemon runs; under the lock, because a run that waits may wait for new VFs.
         pfs = host_pfs(uri)
-        pool, final = _judge(options, pfs, check, run, warn)
+        pool, final = _judge(options, pfs, check, warn)
         with connection(uri) as connected:
             this_run = _Run(connected, options, Journal(network_key(options["name"], uri), folder), check, warn)
             return this_run.foretell_no_more(pfs) if pool is None else this_run.converge(pool, pfs if final else None)
 
 
-def _judge(
-    options: dict, pfs: list[dict] | None, check: bool, run: Run, warn: Callable[[str], None]
-) -> tuple[dict | None, bool]:
+def _judge(options: dict, pfs: list[dict] | None, check: bool, warn: Callable[[str], None]) -> tuple[dict | None, bool]:
     """The pool that the options mean (in check mode None while it cannot be told), and whether the PFs are as they will be."""
     if options["state"] == "absent":
         return {}, True
     try:
-        pool, warnings = _pool(options, pfs, run)
+        pool, warnings = _pool(options, pfs)
     except NotYet as error:
         if not check:
             raise
@@ -145,19 +142,19 @@ class _Run:
         return None if network is None else read_network(network)
 
 
-def _pool(options: dict, pfs: list[dict] | None, run: Run) -> tuple[dict, list[str]]:
+def _pool(options: dict, pfs: list[dict] | None) -> tuple[dict, list[str]]:
     """The pool that the options mean, and what to warn of."""
     sysfs = Sysfs()
     if pfs is None:
         _check_remote(options)
         warnings: list[str] = []
     elif options["pf"] is not None:
-        add_altnames_for(options["pf"], pfs, run)
+        add_altnames_for(options["pf"], pfs)
         return pool_of_pf(options, pfs, sysfs)
     else:
         pool = pool_of(definition(options, {kind: options[kind] for kind in ("interfaces", "addresses")}))
         check_list(pool, pfs, sysfs)
-        warnings = _check_document_pf(pool, pfs, run, sysfs)
+        warnings = _check_document_pf(pool, pfs, sysfs)
     return {kind: options[kind] for kind in ("pf", "interfaces", "addresses")}, warnings
 
 
@@ -170,12 +167,12 @@ def _check_remote(options: dict) -> None:
         raise SriovError(f"pf {pf!r} is no interface name but another mark of a PF, {said}, or name the PF's interface.")
 
 
-def _check_document_pf(pool: dict, pfs: list[dict], run: Run, sysfs: Sysfs) -> list[str]:
+def _check_document_pf(pool: dict, pfs: list[dict], sysfs: Sysfs) -> list[str]:
     """A document that names a PF stays as it is given, so libvirt itself must find the VFs. What to warn of."""
     pf = pool["pf"]
     if pf is None or members_of(pool):
         return []
-    add_altnames_for(pf, pfs, run)
+    add_altnames_for(pf, pfs)
     found, warnings = pool_of_pf({"pf": pf, "vfs": None, "mode": pool["mode"]}, pfs, sysfs)
     if found != {"pf": pf}:
         said = warnings[0] if warnings else f"libvirt knows the PF {pf} only as {found['pf']}."

@@ -272,7 +272,7 @@ def main() -> None:
     )
     respawn_where(*(("lxml",) if module.params["state"] == "rendered" else ("libvirt", "lxml")))
     try:
-        result = bring_to_state(module.params, module.check_mode, module.run_command, module.warn)
+        result = bring_to_state(module.params, module.check_mode, module.warn)
     except SriovError as error:
         module.fail_json(msg=str(error), **error.result)
     if not module._diff:

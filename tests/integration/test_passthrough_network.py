@@ -219,6 +219,12 @@ def test_a_document_that_names_a_pf_which_libvirt_cannot_expand_is_refused(host:
     assert host.virsh("net-list --all --name") == ""
 
 
+def test_an_altname_is_not_said_to_be_none_where_ip_does_not_run(host: Host, card):
+    host.run("rm", "/usr/bin/ip")
+    refusal = host.refusal("passthrough_network", name="n", pf="wan")
+    assert "No PF of this host is 'wan' (no interface has that name, and which altnames the PFs have is not known)" in refusal
+
+
 def test_a_pf_without_an_interface_is_told_what_it_lacks_in_each_mode(host: Host, card):
     host.tree.pf(None, "0000:09:00.0", vfs=2)
     for pool in ({"pf": "0000:09:00.0"}, {"addresses": ["0000:09:10.0"]}):
