@@ -14,12 +14,12 @@ from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
 
-__all__ = ["Answer", "Run", "Start", "ask", "beside", "in_turn"]
+__all__ = ["ENVIRONMENT", "Answer", "Run", "Start", "ask", "beside", "in_turn"]
 
 # Exit code, standard output, standard error.
 Answer = tuple[int, str, str]
-# Who became root by su may lack the folders of the commands that only root runs.
-_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+# What a command says is read in English. Who became root by su may lack the folders of the commands that only root runs.
+ENVIRONMENT = {"LC_ALL": "C", "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"}
 # The signature of AnsibleModule.run_command.
 Run = Callable[[list[str]], Answer]
 # Starts a command; what comes back waits for its answer, and raises OSError where the command could not be started.
@@ -31,7 +31,7 @@ def beside(command: list[str]) -> Callable[[], Answer]:
     output, errors = os.memfd_create("output"), os.memfd_create("errors")
     try:
         # pylint: disable-next=ansible-bad-function  # run_command would wait
-        process = Popen(command, stdin=DEVNULL, stdout=output, stderr=errors, env={**os.environ, "LC_ALL": "C", "PATH": _PATH})
+        process = Popen(command, stdin=DEVNULL, stdout=output, stderr=errors, env={**os.environ, **ENVIRONMENT})
     except OSError as error:
         return partial(_refuse, error)
     return lambda: (process.wait(), _written(output), _written(errors))

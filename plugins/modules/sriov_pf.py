@@ -20,7 +20,8 @@ extends_documentation_fragment:
   - vfpool.sriov.attributes
 requirements:
   - pyudev (Debian package C(python3-pyudev))
-  - ip (Debian package C(iproute2))
+  - ip and devlink (Debian package C(iproute2))
+  - modprobe (Debian package C(kmod)), for a driver that is not loaded yet
 options:
   pf:
     description:
@@ -247,6 +248,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._command import ENVIRONMENT
 from ansible_collections.vfpool.sriov.plugins.module_utils._dependents import dependent_networks
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
@@ -335,8 +337,7 @@ def for_plan(sriov: dict) -> tuple[dict, list[str]]:
 
 def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict:
     """Plan, and outside check mode apply; the lock is held from the reading of the plan's ground to its last step."""
-    # The kernel's words are looked for in what ip says, so it has to say them in English.
-    module.run_command_environ_update = {"LC_ALL": "C"}
+    module.run_command_environ_update = ENVIRONMENT
     run, timeout = undisturbed(module.run_command), module.params["timeout"]
     if timeout < 0:
         raise SriovError(f"timeout {timeout} is no time to wait: write seconds, 0 or more.")

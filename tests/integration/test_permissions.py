@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +38,16 @@ def refusal(warm: Warm, module: str, **options: Any) -> str:
 def as_nobody(host: Host, warm: Warm) -> None:
     host.run("chmod", "a+x", *map(str, CHECKOUT.parents))  # modules import from there
     warm.user = NOBODY
+
+
+def test_who_became_root_without_the_path_of_root_runs_what_only_root_runs(host: Host, tmp_path: Path):
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)
+    host.run("ln", "-sf", "/bin/true", "/usr/sbin/modprobe")
+    task = {"vfpool.sriov.sriov_pf": {"pf": "enp1s0", "vfs": [{"index": 0, "driver": "vfio-pci"}]}, "environment": {"PATH": "/usr/bin"}}
+    play = tmp_path / "play.yml"
+    play.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
+    (result,) = host.ansible("ansible-playbook", "--check", str(play))
+    assert (result["status"], result["result"].get("actions", [])[:1]) == ("ok", ["bind VF 0 of enp1s0 (0000:01:00.0) to vfio-pci"]), result
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["where root has run it", "where nobody has"])
