@@ -45,13 +45,19 @@ class VfDrivers:
     def refuse_impossible(self, driver: str) -> None:
         """Raise SriovError, before anything is written, for a driver that this host does not have or cannot use."""
         known = driver in ("none", "default") or self._is_loaded(driver)
-        if not known and self._run(["modprobe", "--dry-run", "--quiet", driver])[0] != 0:
+        if not known and not self._modprobe("--dry-run", "--quiet", driver):
             raise SriovError(f"No driver of this host is {driver!r}: write vfio-pci, none, default for the card's own, or install its module.")
         if driver.startswith("vfio") and not self._has_iommu():
             raise SriovError(
                 f"The driver {driver} needs an IOMMU, and {describe_pf(self._pf)} has none: switch on VT-d or AMD-Vi in the firmware, "
                 "on Intel add intel_iommu=on to the kernel command line, and reboot."
             )
+
+    def _modprobe(self, *words: str) -> bool:
+        try:
+            return self._run(["modprobe", *words])[0] == 0
+        except OSError as error:
+            raise SriovError(f"The command modprobe does not run ({error.strerror}): install kmod.") from error
 
     def refuse_msix(self) -> None:
         if not self._pf["vf_total_msix"]:
@@ -60,7 +66,7 @@ class VfDrivers:
     def bind(self, indices: Iterable[int], driver: str) -> None:
         """Give the VFs to ``driver`` and wait for the interfaces that it makes."""
         if driver not in ("none", "default") and not self._is_loaded(driver):
-            self._run(["modprobe", driver])
+            self._modprobe(driver)
         chosen = list(indices)
         with VfWatch(self._pf["pci_address"], self._sysfs) as watch:
             for index in chosen:

@@ -8,6 +8,7 @@ What stands outside the code is replaced here and nothing else: the write to a s
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -30,7 +31,7 @@ class RecordedKernel:
     ``refusals`` maps what is written, as ``"sriov_numvfs=4"``, or an ``ip`` command, to the error that it gets.
     ``before_write`` maps what is written to what somebody else does at that very moment.
     ``makes`` is the most VFs that the card makes whatever it is asked for. ``silent`` VFs are never reported by udev.
-    ``drivers`` are those whose modules the host has, and ``eswitch_mode`` is that of the card's switch, if it has one.
+    ``drivers`` are those whose modules the host has, None on a host without modprobe. ``eswitch_mode`` is that of the card's switch, if it has one.
     """
 
     def __init__(self, tree: Tree, monkeypatch: pytest.MonkeyPatch, vfs: int = 0, total: int = 8) -> None:
@@ -41,7 +42,7 @@ class RecordedKernel:
         self.makes = total
         self.used_by: dict[int, list[dict]] = {}
         self.silent: set[int] = set()
-        self.drivers = {"igbvf", "vfio-pci"}
+        self.drivers: set[str] | None = {"igbvf", "vfio-pci"}
         self.eswitch_mode: str | None = None
         self.log: list[str] = []
         self.link: dict = {"ifname": "enp1s0", "address": "52:54:00:00:00:02", "min_mtu": 68, "max_mtu": 9216, "vfinfo_list": []}
@@ -66,6 +67,8 @@ class RecordedKernel:
         if command[:4] == ["devlink", "-j", "dev", "eswitch"]:
             return self._show_eswitch_mode(command[-1])
         if command[:2] == ["modprobe", "--dry-run"]:
+            if self.drivers is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])
             return int(command[-1] not in self.drivers), "", ""
         self.log.append(line)
         if line in self.refusals:

@@ -52,6 +52,11 @@ def test_a_driver_that_the_host_does_not_have_is_refused_before_anything_is_writ
     )
 
 
+def test_a_host_without_modprobe_is_told_what_to_install(kernel: RecordedKernel) -> None:
+    kernel.drivers = None
+    assert refusal(kernel, vfs=[{"index": "0", "driver": "vfio-pci"}]) == "The command modprobe does not run (No such file or directory): install kmod."
+
+
 def test_vfio_without_an_iommu_is_refused_with_the_way_to_switch_it_on(kernel: RecordedKernel) -> None:
     kernel.pf.absent("iommu_group")
     assert refusal(kernel, num_vfs="2", vfs=[{"index": "0", "driver": "vfio-pci"}]) == (
