@@ -152,7 +152,7 @@ class PfKernel:
         try:
             return read_link(self._pf["name"], in_turn(self._run))
         except Unreadable as error:
-            raise SriovError(f"How {describe_pf(self._pf)} is set up cannot be read: {error}.") from error
+            raise SriovError(f"How {describe_pf(self._pf)} is set up cannot be read: {str(error).rstrip('.')}.") from error
 
     def _command(self, command: list[str], setting: str) -> None:
         try:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -183,7 +184,7 @@ def _wanted_num_vfs(text: str | None, pf: dict) -> int | None:
     if text == "max":
         return most
     # As sysfs writes it: the script for the next boot compares the two as texts.
-    if not (text.isascii() and text.isdecimal() and text == str(int(text))):
+    if not re.fullmatch("0|[1-9][0-9]{,19}", text):
         raise SriovError(f"num_vfs {text!r} is no number of VFs: write 0 to {most}, or max.")
     if most == 0 and int(text):
         raise SriovError(f"num_vfs {text} is more than {describe_pf(pf)} has, which is none: switch SR-IOV on in the BIOS, or in the card's own firmware.")

@@ -8,6 +8,7 @@ Source: Documentation/ABI/testing/sysfs-bus-pci of the Linux kernel (driver_over
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
@@ -18,6 +19,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._udev import VfWatch,
 __all__ = ["VfDrivers", "as_declared", "is_bound_as"]
 
 _DEVICES = "bus/pci/devices"
+_NAME = re.compile(r"\w[\w.-]*\Z", re.ASCII)
 
 
 def is_bound_as(driver: str | None, wanted: str) -> bool:
@@ -45,7 +47,8 @@ class VfDrivers:
     def refuse_impossible(self, driver: str) -> None:
         """Raise SriovError, before anything is written, for a driver that this host does not have or cannot use."""
         known = driver in ("none", "default") or self._is_loaded(driver)
-        if not known and not self._modprobe("--dry-run", "--quiet", driver):
+        # An empty name is the folder of all drivers, and modprobe would take a path or an option.
+        if not _NAME.match(driver) or not (known or self._modprobe("--dry-run", "--quiet", driver)):
             raise SriovError(f"No driver of this host is {driver!r}: write vfio-pci, none, default for the card's own, or install its module.")
         if driver.startswith("vfio") and not self._has_iommu():
             raise SriovError(

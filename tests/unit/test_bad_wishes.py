@@ -22,6 +22,7 @@ from ansible_collections.vfpool.sriov.tests.unit.wishes import foretell, plan, r
         ("1.5", "num_vfs '1.5' is no number of VFs: write 0 to 8, or max."),
         ("03", "num_vfs '03' is no number of VFs: write 0 to 8, or max."),
         ("\u0663", "num_vfs '\u0663' is no number of VFs: write 0 to 8, or max."),
+        ("9" * 5000, f"num_vfs '{'9' * 5000}' is no number of VFs: write 0 to 8, or max."),
     ],
 )
 def test_a_number_that_the_card_cannot_have_is_refused_before_anything_is_written(kernel: RecordedKernel, num_vfs: str, sentence: str) -> None:
@@ -46,9 +47,11 @@ def test_an_mtu_is_not_measured_by_limits_that_the_driver_does_not_name(kernel: 
     assert refusal(kernel, mtu=67) == "mtu 67 is not one that enp1s0 (0000:01:00.0) can have: write 68 or more."
 
 
-def test_a_driver_that_the_host_does_not_have_is_refused_before_anything_is_written(kernel: RecordedKernel) -> None:
-    assert refusal(kernel, vfs=[{"index": "0", "driver": "nosuch"}]) == (
-        "No driver of this host is 'nosuch': write vfio-pci, none, default for the card's own, or install its module."
+@pytest.mark.parametrize("driver", ["nosuch", "", " ", ".", "../devices", "igbvf/module", "--version", "igbvf\n"])
+def test_a_driver_that_the_host_does_not_have_is_refused_before_anything_is_written(kernel: RecordedKernel, driver: str) -> None:
+    kernel.drivers = {"--version", "igbvf\n"}  # what modprobe would take
+    assert refusal(kernel, vfs=[{"index": "0", "driver": driver}]) == (
+        f"No driver of this host is {driver!r}: write vfio-pci, none, default for the card's own, or install its module."
     )
 
 
