@@ -32,7 +32,9 @@ def select_pf(selector: str, pfs: list[dict], sysfs: Sysfs | None = None) -> dic
         raise SriovError(f"{selector!r} fits more than one PF ({fits}): name one of them by its PCI address.")
     vf_of = _owner_of_vf(selector, pfs)
     if vf_of is not None:
-        raise SriovError(f"{selector!r} is a VF of {describe_pf(vf_of)}, not a PF: name that PF instead.")
+        raise SriovError(f"{selector!r} is a VF of {describe_pf(vf_of)}, not a PF: {_there(pfs)}.")
+    if not (is_pci_address(selector) or _MAC.fullmatch(selector) or is_interface_name(selector, _LONGEST_ALTNAME)):
+        raise SriovError(f"{selector!r} is neither an interface name nor a PCI address nor a MAC address: {_there(pfs)}.")
     raise SriovError(f"No PF of this host is {selector!r}{_instead(selector, pfs, sysfs)}: {_there(pfs)}.")
 
 
@@ -57,8 +59,6 @@ def _fits(selector: str, pf: dict) -> bool:
         return bool(normal_pci_address(selector) == pf["pci_address"])
     if _MAC.fullmatch(selector):
         return bool(selector.lower() == pf["permanent_mac"])
-    if not is_interface_name(selector, _LONGEST_ALTNAME):
-        raise SriovError(f"{selector!r} is neither an interface name nor a PCI address nor a MAC address: write one of these.")
     return selector == pf["name"] or selector in (pf["altnames"] or [])
 
 

@@ -256,9 +256,10 @@ def test_what_other_pfs_lack_is_not_told(card: Tree) -> None:
         ("enp1s0d1", r"'enp1s0d1' \(one more interface on the PF enp1s0 \(0000:01:00.0\)\)"),
         ("en1sf0", r"'en1sf0' \(one more interface on the PF enp1s0 \(0000:01:00.0\)\)"),
         ("bonding_masters", r"'bonding_masters' \(an interface that stands on no PCI device\)"),
-        ("0000:01:10.2", r"'0000:01:10.2' is a VF of enp1s0 \(0000:01:00.0\), not a PF"),
+        ("0000:01:10.2", r"'0000:01:10.2' is a VF of enp1s0 \(0000:01:00.0\), not a PF: the PFs are enp1s0 \(0000:01:00.0\)\.$"),
         ("enp1s0v1", r"'enp1s0v1' is a VF of enp1s0 \(0000:01:00.0\), not a PF"),
-        ("../net/pf0", r"'../net/pf0' is neither an interface name nor a PCI address nor a MAC address"),
+        ("../net/pf0", r"'../net/pf0' is neither an interface name nor a PCI address nor a MAC address: the PFs are enp1s0 \(0000:01:00.0\)\.$"),
+        (" enp1s0", r"' enp1s0' is neither an interface name nor a PCI address nor a MAC address: the PFs are enp1s0 \(0000:01:00.0\)\.$"),
     ],
 )
 def test_a_selector_that_fits_no_pf_says_what_there_is(card: Tree, selector: str, message: str) -> None:
