@@ -83,7 +83,7 @@ EXAMPLES = r"""
 - name: Fail when something could not be read
   ansible.builtin.assert:
     that: ansible_facts['sriov']['incomplete'] == []
-    fail_msg: "{{ ansible_facts['sriov']['incomplete'] }}"
+    fail_msg: "{{ ansible_facts['sriov']['incomplete'] | ansible.builtin.to_nice_yaml }}"
 
 # Gathering of facts at the start of each play brings these, too:
 # - name: Provision hypervisors

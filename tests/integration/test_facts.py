@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.vfpool.sriov.tests.integration.host import CHECKOUT, Host, network
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
+from ansible_collections.vfpool.sriov.tests.unit.documented import examples_of
 
 # Reads the host as gather_subset min does, in a process that does nothing else, with what ip says about its interfaces.
 DISCOVERY = """\
@@ -148,6 +150,17 @@ def test_facts_gathered_at_the_start_of_plays_are_there_in_a_later_run_from_the_
     used = host.ansible(*cache, "ansible-playbook", str(using))
     assert [result["status"] for result in gathered + used] == ["ok", "ok"], gathered + used
     assert [result["status"] for result in host.ansible("ansible-playbook", str(using))] == ["failed"]
+
+
+def test_the_examples_of_the_documentation_run(host: Host, tmp_path: Path) -> None:
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
+    play = tmp_path / "play.yml"
+    play.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "ignore_errors": True, "tasks": examples_of("sriov_vf_facts")}]))
+    results = {line["task"]: line for line in host.ansible("ansible-playbook", str(play))}
+    failed = {task: line["result"]["msg"] for task, line in results.items() if line["status"] not in ("ok", "skipped")}
+    # The card is not in the kernel, so ip knows nothing of it.
+    assert list(failed) == ["Fail when something could not be read"]
+    assert "reason: ip names no interface enp1s0" in failed["Fail when something could not be read"]
 
 
 @pytest.mark.parametrize(("told_by_ip", "expected"), [(True, 3), (False, 9)])

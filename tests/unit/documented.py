@@ -36,6 +36,12 @@ def returned_by(module: str) -> dict:
     return documented
 
 
+def examples_of(module: str) -> list[dict]:
+    """The tasks that the documentation of a module shows."""
+    tasks: list[dict] = yaml.safe_load(importlib.import_module(f"{PLUGINS}.modules.{module}").EXAMPLES)
+    return tasks
+
+
 def is_a(kind: str, value: Any) -> bool:
     """Whether a value is of a type as documentation calls it; to Python, a bool is an int too."""
     return isinstance(value, TYPES[kind]) and isinstance(value, bool) == (kind == "bool")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the vfpool.sriov authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the READMEs show can be copied: every example names things that exist."""
+"""What the READMEs and the documentation of plugins show can be copied: every example names things that exist."""
 
 from __future__ import annotations
 
@@ -13,13 +13,21 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.vfpool.sriov.tests.unit.documented import COLLECTION, SPEC, options_of
+from ansible_collections.vfpool.sriov.tests.unit.documented import COLLECTION, SPEC, examples_of, options_of
 
 READMES = [COLLECTION / "README.md", COLLECTION / "roles/sriov_host/README.md", COLLECTION / "docs/development.md"]
 
 
-def examples(readme: Path) -> list[Any]:
-    return [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", readme.read_text(), flags=re.MULTILINE | re.DOTALL)]
+FILTERS = sorted((COLLECTION / "plugins/filter").glob("*.yml"))
+MODULES = sorted((COLLECTION / "plugins/modules").glob("*.py"))
+
+
+def examples(source: Path) -> list[Any]:
+    if source.suffix == ".py":
+        return examples_of(source.stem)
+    if source.suffix == ".yml":
+        return [yaml.safe_load(yaml.safe_load(source.read_text())["EXAMPLES"])]
+    return [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", source.read_text(), flags=re.MULTILINE | re.DOTALL)]
 
 
 def mappings(node: Any) -> Iterator[dict]:
@@ -29,9 +37,9 @@ def mappings(node: Any) -> Iterator[dict]:
         yield from mappings(child)
 
 
-@pytest.mark.parametrize("readme", READMES, ids=lambda readme: str(readme.relative_to(COLLECTION)))
-def test_an_example_gives_a_module_options_that_it_has(readme: Path) -> None:
-    for mapping in mappings(examples(readme)):
+@pytest.mark.parametrize("source", [*READMES, *MODULES, *FILTERS], ids=lambda source: str(source.relative_to(COLLECTION)))
+def test_an_example_gives_a_module_options_that_it_has(source: Path) -> None:
+    for mapping in mappings(examples(source)):
         for module in [key for key in mapping if key.startswith("vfpool.sriov.")]:
             assert set(mapping[module] or {}) <= set(options_of(module.rpartition(".")[2]))
 
