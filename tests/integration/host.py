@@ -20,7 +20,11 @@ from xml.etree import ElementTree
 
 from ansible_collections.vfpool.sriov.tests.integration.namespaces import CHECKOUT, HERE, PATIENCE, Namespaces, answer
 
-__all__ = ["CHECKOUT", "Host", "network"]
+__all__ = ["CHECKOUT", "FIREWALL", "ROUTER", "Host", "network"]
+
+# Two consumers that libvirt does not start itself, as options of passthrough_port.
+FIREWALL = {"network": "n", "owner_name": "firewall", "owner_uuid": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
+ROUTER = {"network": "n", "owner_name": "router", "owner_uuid": "d4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
 
 
 class Host(Namespaces):

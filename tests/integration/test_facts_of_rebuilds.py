@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.vfpool.sriov.tests.integration.cut import URI, Cut
-from ansible_collections.vfpool.sriov.tests.integration.host import Host
+from ansible_collections.vfpool.sriov.tests.integration.host import FIREWALL, Host
 from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import PF
 
 NETWORK = {"name": "n", "pf": "enp1s0"}
-FIREWALL = {"network": "n", "owner_name": "firewall", "owner_uuid": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
 HELD = {"kind": "libvirt_port", "name": "firewall", "uuid": FIREWALL["owner_uuid"], "network": "n", "active": True}
 
 

@@ -20,11 +20,6 @@ INTERFACE = "<interface dev='enp1s0v3'/>"
 ADDRESS = "<address type='pci' domain='0x0000' bus='0x01' slot='0x10' function='0x2'/>"
 
 
-@pytest.fixture
-def pf(host: Host) -> PF:
-    return host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)
-
-
 def elements(host: Host, inactive: bool = True) -> list[str]:
     return [element.tag for element in host.xml("pool", inactive).findall("forward/*")]
 
@@ -34,24 +29,24 @@ def elements(host: Host, inactive: bool = True) -> list[str]:
     ("hostdev", PF_ELEMENT + ADDRESS, ["address"]),
     ("passthrough", INTERFACE + ADDRESS, ["interface"]),
 ])
-def test_of_two_kinds_of_pool_one_is_silently_dropped(host: Host, pf: PF, mode: str, given: str, kept: list[str]) -> None:
+def test_of_two_kinds_of_pool_one_is_silently_dropped(host: Host, card: PF, mode: str, given: str, kept: list[str]) -> None:
     host.define(network(given, mode=mode), start=False)
     assert elements(host) == kept
 
 
-def test_a_managed_that_is_not_yes_becomes_no(host: Host, pf: PF) -> None:
+def test_a_managed_that_is_not_yes_becomes_no(host: Host, card: PF) -> None:
     host.define(network(mode="hostdev' managed='true"), start=False)
     forward = host.xml("pool", inactive=True).find("forward")
     assert forward is not None and forward.get("managed") == "no"
 
 
-def test_a_misspelt_element_vanishes(host: Host, pf: PF) -> None:
+def test_a_misspelt_element_vanishes(host: Host, card: PF) -> None:
     host.define(network(rest="<portgruop name='red'/>"), start=False)
     assert [element.tag for element in host.xml("pool", inactive=True)] == ["name", "uuid", "forward"]
 
 
 @pytest.mark.parametrize("document", [network(mode="hostdev' managed='true"), network(rest="<portgruop name='red'/>")])
-def test_validation_against_the_schema_refuses_both(host: Host, pf: PF, document: str) -> None:
+def test_validation_against_the_schema_refuses_both(host: Host, card: PF, document: str) -> None:
     assert "failed to validate against schema" in host.virsh_error("net-define --validate /dev/stdin", stdin=document)
 
 
@@ -61,18 +56,18 @@ def test_a_pf_may_have_a_name_that_no_interface_can_have(host: Host, name: str) 
     assert host.xml("pool", inactive=True).findall(f"forward/pf[@dev='{name}']")
 
 
-def test_a_definition_made_from_a_live_dump_freezes_the_pool(host: Host, pf: PF) -> None:
+def test_a_definition_made_from_a_live_dump_freezes_the_pool(host: Host, card: PF) -> None:
     host.define(network())
     assert elements(host) == ["pf"]
     host.virsh("net-define /dev/stdin", stdin=host.virsh("net-dumpxml pool"))
     assert elements(host) == ["interface"] * 4
-    pf.resize(6)
+    card.resize(6)
     host.virsh("net-destroy pool")
     host.virsh("net-start pool")
     assert len(host.members("pool")) == 4
 
 
-def test_an_interface_added_to_the_definition_of_a_pf_is_invisible_until_it_is_the_whole_pool(host: Host, pf: PF) -> None:
+def test_an_interface_added_to_the_definition_of_a_pf_is_invisible_until_it_is_the_whole_pool(host: Host, card: PF) -> None:
     host.define(network())
     host.virsh("net-update pool add forward-interface", INTERFACE, "--config")
     assert elements(host) == ["pf"]
@@ -82,13 +77,13 @@ def test_an_interface_added_to_the_definition_of_a_pf_is_invisible_until_it_is_t
     assert elements(host) == ["pf"]
 
 
-def test_a_live_hostdev_pool_takes_an_interface_among_its_addresses(host: Host, pf: PF) -> None:
+def test_a_live_hostdev_pool_takes_an_interface_among_its_addresses(host: Host, card: PF) -> None:
     host.define(network(mode="hostdev"))
     host.virsh("net-update pool add forward-interface", INTERFACE, "--live")
     assert elements(host, inactive=False) == ["address"] * 4 + ["interface"]
 
 
-def test_a_vlan_is_accepted_where_each_guest_has_a_vf_of_its_own_even_a_trunk(host: Host, pf: PF) -> None:
+def test_a_vlan_is_accepted_where_each_guest_has_a_vf_of_its_own_even_a_trunk(host: Host, card: PF) -> None:
     for mode in ("passthrough", "hostdev"):
         for vlan in ("<vlan><tag id='5'/></vlan>", "<vlan trunk='yes'><tag id='5'/><tag id='6'/></vlan>"):
             host.define(network(mode=mode, rest=vlan))
@@ -97,14 +92,14 @@ def test_a_vlan_is_accepted_where_each_guest_has_a_vf_of_its_own_even_a_trunk(ho
             host.virsh("net-undefine pool")
 
 
-def test_a_vlan_is_refused_where_guests_share_a_vf(host: Host, pf: PF) -> None:
+def test_a_vlan_is_refused_where_guests_share_a_vf(host: Host, card: PF) -> None:
     # Mode bridge is not among them: libvirt 9.0 refuses a VLAN there, 11.3 takes it, for the sake of bridges of the kernel.
     for mode in ("private", "vepa"):
         refusal = host.virsh_error("net-define /dev/stdin", stdin=network(mode=mode, rest="<vlan><tag id='5'/></vlan>"))
         assert "doesn't support vlan configuration" in refusal
 
 
-def test_what_belongs_to_a_bridge_of_libvirts_own_is_refused_in_every_mode(host: Host, pf: PF) -> None:
+def test_what_belongs_to_a_bridge_of_libvirts_own_is_refused_in_every_mode(host: Host, card: PF) -> None:
     for mode in EVERY_MODE:
         for element, words in (
             ("<mac address='52:54:00:11:22:33'/>", "Unsupported <mac> element"),

@@ -40,18 +40,13 @@ except libvirt.libvirtError as error:
 """
 
 
-@pytest.fixture
-def pf(host: Host) -> PF:
-    return host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)
-
-
 # Giving out
 
 @pytest.mark.parametrize(("mode", "rest"), [
     ("passthrough", ""), ("hostdev", ""),
     ("private", "<virtualport type='802.1Qbh'><parameters profileid='finance'/></virtualport>"),
 ])
-def test_an_exclusive_pool_gives_each_member_once_and_then_says_that_none_is_left(host: Host, pf: PF, mode: str, rest: str) -> None:
+def test_an_exclusive_pool_gives_each_member_once_and_then_says_that_none_is_left(host: Host, card: PF, mode: str, rest: str) -> None:
     host.define(network(mode=mode, rest=rest))
     members = [host.port_create("pool", f"web{number}")["member"] for number in range(4)]
     assert members == host.members("pool")
@@ -60,7 +55,7 @@ def test_an_exclusive_pool_gives_each_member_once_and_then_says_that_none_is_lef
 
 
 @pytest.mark.parametrize("mode", ["private", "vepa", "bridge"])
-def test_a_shared_pool_gives_the_least_used_member(host: Host, pf: PF, mode: str) -> None:
+def test_a_shared_pool_gives_the_least_used_member(host: Host, card: PF, mode: str) -> None:
     host.define(network(mode=mode))
     leases = [host.port_create("pool", f"web{number}") for number in range(6)]
     assert [lease["member"] for lease in leases] == [f"enp1s0v{index}" for index in (0, 1, 2, 3, 0, 1)]
@@ -68,7 +63,7 @@ def test_a_shared_pool_gives_the_least_used_member(host: Host, pf: PF, mode: str
     assert host.port_create("pool", "web6")["member"] == "enp1s0v2"
 
 
-def test_two_networks_give_out_the_same_vf(host: Host, pf: PF) -> None:
+def test_two_networks_give_out_the_same_vf(host: Host, card: PF) -> None:
     host.define(network())
     host.define(network(name="other"))
     host.define(network(name="addresses", mode="hostdev"))
@@ -76,7 +71,7 @@ def test_two_networks_give_out_the_same_vf(host: Host, pf: PF) -> None:
     assert host.port_create("addresses", "web3")["member"] == "0000:01:10.0"  # the same VF under its address
 
 
-def test_the_members_of_a_hostdev_pool_never_show_connections(host: Host, pf: PF) -> None:
+def test_the_members_of_a_hostdev_pool_never_show_connections(host: Host, card: PF) -> None:
     host.define(network(mode="hostdev"))
     host.port_create("pool", "web1")
     assert host.xml("pool").get("connections") == "1"
@@ -84,7 +79,7 @@ def test_the_members_of_a_hostdev_pool_never_show_connections(host: Host, pf: PF
     assert [(port["owner"], port["member"]) for port in host.ports("pool")] == [("web1", "0000:01:10.0")]
 
 
-def test_a_port_needs_its_uuid_its_owner_and_a_mac(host: Host, pf: PF) -> None:
+def test_a_port_needs_its_uuid_its_owner_and_a_mac(host: Host, card: PF) -> None:
     host.define(network())
     for part in (f"<uuid>{UUID}</uuid>", OWNER, "<name>web1</name>", MAC):
         host.virsh_error("net-port-create pool /dev/stdin", stdin=PORT.replace(part, ""))
@@ -93,7 +88,7 @@ def test_a_port_needs_its_uuid_its_owner_and_a_mac(host: Host, pf: PF) -> None:
 
 # Forgetting
 
-def test_a_network_is_destroyed_while_guests_hold_leases_and_then_gives_out_what_they_hold(host: Host, pf: PF) -> None:
+def test_a_network_is_destroyed_while_guests_hold_leases_and_then_gives_out_what_they_hold(host: Host, card: PF) -> None:
     host.define(network())
     assert host.port_create("pool", "web1")["member"] == "enp1s0v0"
     host.virsh("net-destroy pool")
@@ -103,7 +98,7 @@ def test_a_network_is_destroyed_while_guests_hold_leases_and_then_gives_out_what
 
 
 @pytest.mark.parametrize("cause", ["net-update", "SIGHUP"])
-def test_a_live_update_or_a_reload_forgets_every_connection_and_the_pf(host: Host, pf: PF, cause: str) -> None:
+def test_a_live_update_or_a_reload_forgets_every_connection_and_the_pf(host: Host, card: PF, cause: str) -> None:
     host.define(network())
     first = host.port_create("pool", "web1")
     assert host.connections("pool") == {"enp1s0v0": 1}
@@ -118,7 +113,7 @@ def test_a_live_update_or_a_reload_forgets_every_connection_and_the_pf(host: Hos
     assert host.port_create("pool", "web2")["member"] == "enp1s0v0"
 
 
-def test_a_member_released_more_often_than_counted_is_never_given_out_again(host: Host, pf: PF) -> None:
+def test_a_member_released_more_often_than_counted_is_never_given_out_again(host: Host, card: PF) -> None:
     host.define(network())
     first = host.port_create("pool", "web1")
     host.virsh("net-update pool add forward-interface", NEW_INTERFACE, "--live")
@@ -128,7 +123,7 @@ def test_a_member_released_more_often_than_counted_is_never_given_out_again(host
     host.virsh_error("net-port-create pool /dev/stdin", stdin=PORT)
 
 
-def test_a_restart_of_the_daemon_keeps_counts_and_loses_the_pf_from_the_live_xml(host: Host, pf: PF) -> None:
+def test_a_restart_of_the_daemon_keeps_counts_and_loses_the_pf_from_the_live_xml(host: Host, card: PF) -> None:
     host.define(network())
     lease = host.port_create("pool", "web1")
     host.restart_libvirtd()
@@ -137,7 +132,7 @@ def test_a_restart_of_the_daemon_keeps_counts_and_loses_the_pf_from_the_live_xml
     assert host.xml("pool", inactive=True).find("forward/pf") is not None
 
 
-def test_after_a_restart_of_the_daemon_even_the_inactive_xml_of_a_transient_network_lists_members(host: Host, pf: PF) -> None:
+def test_after_a_restart_of_the_daemon_even_the_inactive_xml_of_a_transient_network_lists_members(host: Host, card: PF) -> None:
     host.virsh("net-create /dev/stdin", stdin=network())
     assert host.members("pool", inactive=True) == []
     host.restart_libvirtd()
@@ -148,13 +143,13 @@ def test_after_a_restart_of_the_daemon_even_the_inactive_xml_of_a_transient_netw
 # Not forgetting
 
 @pytest.mark.parametrize("mode", ["passthrough", "hostdev", "private", "vepa", "bridge"])
-def test_ports_that_are_read_before_and_reclaimed_after_a_restart_of_the_network_keep_every_lease(host: Host, pf: PF, mode: str) -> None:
+def test_ports_that_are_read_before_and_reclaimed_after_a_restart_of_the_network_keep_every_lease(host: Host, card: PF, mode: str) -> None:
     host.define(network(mode=mode))
     released = host.port_create("pool", "web1")
     leases = [host.port_create("pool", "web2"), host.port_create("pool", "web3")]
     host.port_delete("pool", released)  # the leases are not simply the first members
     counts = host.connections("pool"), host.xml("pool").get("connections")
-    pf.resize(6)
+    card.resize(6)
     host.python(REBUILD)
     assert host.ports("pool") == leases
     assert (host.connections("pool"), host.xml("pool").get("connections")) == counts
@@ -165,7 +160,7 @@ def test_ports_that_are_read_before_and_reclaimed_after_a_restart_of_the_network
     assert host.connections("pool") == {} and host.xml("pool").get("connections") is None
 
 
-def test_a_rebuilt_pool_has_its_pf_in_the_live_xml_again(host: Host, pf: PF) -> None:
+def test_a_rebuilt_pool_has_its_pf_in_the_live_xml_again(host: Host, card: PF) -> None:
     host.define(network())
     lease = host.port_create("pool", "web1")
     host.sighup()
@@ -174,19 +169,19 @@ def test_a_rebuilt_pool_has_its_pf_in_the_live_xml_again(host: Host, pf: PF) -> 
     assert host.connections("pool") == {"enp1s0v0": 1} and host.ports("pool") == [lease]
 
 
-def test_a_lease_whose_member_left_the_pool_cannot_be_reclaimed(host: Host, pf: PF) -> None:
+def test_a_lease_whose_member_left_the_pool_cannot_be_reclaimed(host: Host, card: PF) -> None:
     host.define(network(mode="hostdev"))
     host.port_create("pool", "web1")
     host.port_create("pool", "web2")
-    pf.resize(1)
+    card.resize(1)
     refusal = host.run("/usr/bin/python3", "-c", REBUILD, check=False).stderr
     assert "network 'pool' doesn't have PCI device 0000:01:10.2 in use by network port" in refusal
 
 
-def test_the_refusal_of_such_a_lease_may_hold_raw_bytes_of_a_uuid_that_python_cannot_read(host: Host, pf: PF) -> None:
+def test_the_refusal_of_such_a_lease_may_hold_raw_bytes_of_a_uuid_that_python_cannot_read(host: Host, card: PF) -> None:
     host.define(network())
     host.virsh("net-port-create pool /dev/stdin", stdin=PORT.replace(UUID, "ffffffff-ffff-ffff-ffff-ffffffffffff"))
-    pf.resize(3).vf(0).renamed("gone0")
+    card.resize(3).vf(0).renamed("gone0")
     refusal = host.run("/usr/bin/python3", "-c", REBUILD, check=False).stderr
     assert r"doesn't have dev='enp1s0v0' in use by network port '\xff\xff\xff" in refusal
     assert "UnicodeDecodeError" in refusal  # and not, or not only, a libvirtError
@@ -194,7 +189,7 @@ def test_the_refusal_of_such_a_lease_may_hold_raw_bytes_of_a_uuid_that_python_ca
 
 # Saying no
 
-def test_libvirt_refuses_with_the_code_that_tells_why(host: Host, pf: PF) -> None:
+def test_libvirt_refuses_with_the_code_that_tells_why(host: Host, card: PF) -> None:
     host.define(network())
     host.virsh("net-port-create pool /dev/stdin", stdin=PORT)
     for call, code in (

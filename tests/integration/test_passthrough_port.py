@@ -8,12 +8,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.vfpool.sriov.tests.integration.cut import URI, Cut
-from ansible_collections.vfpool.sriov.tests.integration.host import Host
+from ansible_collections.vfpool.sriov.tests.integration.host import FIREWALL, ROUTER, Host
 from ansible_collections.vfpool.sriov.tests.integration.warm import PYTHON, Warm
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import PF
-
-FIREWALL = {"network": "n", "owner_name": "firewall", "owner_uuid": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
-ROUTER = {"network": "n", "owner_name": "router", "owner_uuid": "d4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
 
 
 @pytest.fixture(params=["passthrough", "hostdev"])

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from ansible_collections.vfpool.sriov.tests.integration.host import CHECKOUT, Host
+from ansible_collections.vfpool.sriov.tests.integration.host import CHECKOUT, FIREWALL, Host
 from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
 
 NOBODY = 65534
 NETWORK = {"name": "n", "pf": "enp1s0"}
-FIREWALL = {"network": "n", "owner_name": "firewall", "owner_uuid": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
 WEB1 = "b4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"
 MAC = "<mac address='52:54:00:00:00:01'/>"
 ADDRESS = "<address type='pci' domain='0x0000' bus='0x01' slot='0x10' function='0x0'/>"
@@ -27,12 +25,6 @@ GUEST = f"<domain><name>web1</name><uuid>{WEB1}</uuid><devices><interface type='
 def warm(host: Host) -> Warm:
     host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)
     return Warm(host)
-
-
-def refusal(warm: Warm, module: str, **options: Any) -> str:
-    result = warm.attempt(module, **options)
-    assert result and result.get("failed"), result
-    return str(result["msg"])
 
 
 def as_nobody(host: Host, warm: Warm) -> None:
@@ -59,7 +51,7 @@ def test_a_user_who_is_not_root_changes_nothing_and_is_told_why(host: Host, warm
         host.run("rm", "-r", "/run/vfpool.sriov")
     as_nobody(host, warm)
     found = host.virsh("net-dumpxml n")
-    said = refusal(warm, module, **options)
+    said = warm.refusal(module, **options)
     assert said == "The lock /run/vfpool.sriov/libvirt-system.lock for libvirt system cannot be made (Permission denied): run as root, with become."
     assert host.virsh("net-dumpxml n") == found and host.ports("n") == []
 
@@ -80,7 +72,7 @@ def test_a_user_who_is_not_root_is_told_what_check_mode_cannot_see(host: Host, w
     warm.module("passthrough_network", **NETWORK)
     warm.user = NOBODY
     for module, options in (("passthrough_network", NETWORK), ("passthrough_port", FIREWALL)):
-        said = refusal(warm, module, **options, _ansible_check_mode=True)
+        said = warm.refusal(module, **options, _ansible_check_mode=True)
         assert said.startswith("Whether a rebuild was interrupted is not known, for /run/vfpool.sriov/network-n.rebuild cannot be read: run as root")
 
 
@@ -91,7 +83,7 @@ def test_a_user_who_is_not_root_is_told_that_a_guests_vfs_cannot_be_seen(host: H
     state.chmod(0o600)
     warm.guests.append(GUEST)
     as_nobody(host, warm)
-    assert refusal(warm, "passthrough_network_info").startswith("Whose VFs the guest web1 holds is not known, for /run/libvirt/qemu/web1.xml cannot be read")
+    assert warm.refusal("passthrough_network_info").startswith("Whose VFs the guest web1 holds is not known, for /run/libvirt/qemu/web1.xml cannot be read")
 
 
 def test_a_daemon_of_networks_alone_beside_which_nobody_tells_of_guests_is_left_alone_while_guests_run(host: Host, warm: Warm):
@@ -106,6 +98,6 @@ def test_a_daemon_of_networks_alone_beside_which_nobody_tells_of_guests_is_left_
         ("passthrough_network", NETWORK), ("passthrough_network", {"name": "n", "state": "absent"}), ("passthrough_network_info", {}),
         ("passthrough_port", {**FIREWALL, "owner_uuid": WEB1}), ("passthrough_port", {"network": "n", "uuid": port["uuid"], "state": "absent"}),
     ):
-        said = refusal(warm, module, **options, uri=uri)
+        said = warm.refusal(module, **options, uri=uri)
         assert said.startswith(f"{uri} does not know what guests hold, and who does cannot be asked. libvirt is not running at qemu:///system")
     assert (host.virsh("net-dumpxml n"), host.ports("n")) == before

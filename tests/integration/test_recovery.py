@@ -10,18 +10,15 @@ import json
 import os
 import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ansible_collections.vfpool.sriov.tests.integration.cut import URI, Cut
-from ansible_collections.vfpool.sriov.tests.integration.host import Host, network
+from ansible_collections.vfpool.sriov.tests.integration.host import FIREWALL, ROUTER, Host, network
 from ansible_collections.vfpool.sriov.tests.integration.warm import PYTHON, Warm
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import PF
 
 NETWORK = {"name": "n", "pf": "enp1s0"}
-FIREWALL = {"network": "n", "owner_name": "firewall", "owner_uuid": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
-ROUTER = {"network": "n", "owner_name": "router", "owner_uuid": "d4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
 GUEST = "e4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"
 JOURNAL = "run/vfpool.sriov/network-n.rebuild"
 START_FAILS_WHILE_ARMED = """#!/bin/sh
@@ -43,12 +40,6 @@ def warm(host: Host, card: PF) -> Warm:
 
 def holds(host: Host) -> list[tuple[str | None, str | None]]:
     return [(lease["owner"], lease["member"]) for lease in host.ports("n")]
-
-
-def refusal(warm: Warm, module: str, **options: Any) -> str:
-    result = warm.attempt(module, **options)
-    assert result and result.get("failed"), result
-    return str(result["msg"])
 
 
 def hook(host: Host, script: str) -> Path:
@@ -75,7 +66,7 @@ def test_a_rebuild_that_fails_leaves_every_lease_and_what_was_live(host: Host, w
     fails_once = hook(host, START_FAILS_ONCE)
     before = host.ports("n"), host.virsh("net-dumpxml n --inactive")
     (host.root / "run/armed").write_text("")
-    said = refusal(warm, "passthrough_network", **NETWORK, **change)
+    said = warm.refusal("passthrough_network", **NETWORK, **change)
     fails_once.unlink()
     assert "Undone: rebuild the live network n" in said and "Could not be undone" not in said
     assert (host.ports("n"), host.virsh("net-dumpxml n --inactive")) == before
@@ -91,7 +82,7 @@ def test_a_full_run_keeps_a_rebuild_from_beginning_and_nothing_else(host: Host, 
     host.run("sh", "-c", "head -c 4096 /dev/zero >/run/vfpool.sriov/full")
     try:
         assert not warm.module("passthrough_network", **NETWORK)["changed"]
-        said = refusal(warm, "passthrough_network", **NETWORK, vlan=7)
+        said = warm.refusal("passthrough_network", **NETWORK, vlan=7)
         assert f"The record /{JOURNAL}, without which no lease is risked, cannot be written: No space left on device" in said
         assert host.ports("n") == before and host.xml("n").find("vlan") is None
     finally:
@@ -105,7 +96,7 @@ def test_one_vf_with_two_leases_is_found_before_anything_is_stopped(host: Host, 
     double = host.port_create("n", "web3", mac="52:54:00:00:00:03")
     before = host.ports("n")
     for force in ({}, {"on_in_use": "force"}):
-        said = refusal(warm, "passthrough_network", **NETWORK, vlan=7, **force)
+        said = warm.refusal("passthrough_network", **NETWORK, vlan=7, **force)
         assert "The network n has leased one VF twice (web1 holds enp1s0v0 by the lease" in said and str(double["port"]) in said
         assert host.ports("n") == before
     host.port_delete("n", double)
@@ -175,7 +166,7 @@ def test_a_recorded_lease_whose_vf_is_gone_is_given_up_by_force_alone(host: Host
     card.remove_vf(1)
     if started:
         host.virsh("net-start n")
-    said = refusal(warm, "passthrough_network", **NETWORK)
+    said = warm.refusal("passthrough_network", **NETWORK)
     assert "router holds enp1s0v1" in said and "on_in_use: force" in said and "codec" not in said
     assert (f"recorded in /{JOURNAL};" in said) == started
     done = warm.module("passthrough_network", **NETWORK, on_in_use="force")
@@ -212,7 +203,7 @@ def test_a_recovery_that_cannot_start_the_network_leaves_it_defined_and_starting
     host.virsh("net-destroy n")
     card.resize(0)
     fails = hook(host, "#!/bin/sh\ntest $2 != start\n")
-    assert "libvirt does not finish the rebuild of the network n" in refusal(warm, "passthrough_port", **FIREWALL)
+    assert "libvirt does not finish the rebuild of the network n" in warm.refusal("passthrough_port", **FIREWALL)
     assert host.virsh("net-dumpxml n --inactive") == defined
     assert host.virsh("net-list --all").split() == ["n", "inactive", "yes", "yes"]
     fails.unlink()
@@ -276,10 +267,10 @@ def test_no_network_hands_out_what_an_interrupted_rebuild_is_to_put_back(host: H
         host.virsh("net-undefine n")
     other = {"name": "m", "mode": "hostdev", "addresses": ["0000:01:10.0"]}
     told = "n hands out 0000:01:10.0, for its rebuild was interrupted and is to be finished"
-    assert told in refusal(warm, "passthrough_network", **other, _ansible_check_mode=True)
-    assert told in refusal(warm, "passthrough_network", **other)
+    assert told in warm.refusal("passthrough_network", **other, _ansible_check_mode=True)
+    assert told in warm.refusal("passthrough_network", **other)
     assert told in str(warm.module("passthrough_network", **other, overlap="warn")["warnings"])
-    assert "has no free member, for firewall holds 0000:01:10.0" in refusal(warm, "passthrough_port", **{**ROUTER, "network": "m"})
+    assert "has no free member, for firewall holds 0000:01:10.0" in warm.refusal("passthrough_port", **{**ROUTER, "network": "m"})
     warm.module("passthrough_network", name="m", state="absent")
     record = (host.root / JOURNAL).read_text()
     if gone:
@@ -292,7 +283,7 @@ def test_no_network_hands_out_what_an_interrupted_rebuild_is_to_put_back(host: H
         (host.root / JOURNAL).write_text(record)
     warm.module("passthrough_network", **NETWORK)
     assert holds(host) == [("firewall", "enp1s0v0")]
-    assert "n hands out 0000:01:10.0. Leave" in refusal(warm, "passthrough_network", **other)
+    assert "n hands out 0000:01:10.0. Leave" in warm.refusal("passthrough_network", **other)
 
 
 def test_the_record_of_a_network_of_another_daemon_holds_nothing_here(host: Host, warm: Warm):

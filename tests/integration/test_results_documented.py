@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.vfpool.sriov.tests.integration.host import Host
+from ansible_collections.vfpool.sriov.tests.integration.host import FIREWALL, Host
 from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
 from ansible_collections.vfpool.sriov.tests.unit.documented import differences, returned_by
 
-FIREWALL = {"network": "n", "owner_name": "firewall", "owner_uuid": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
 # A member has the one or the other.
 EITHER = ("network.pool.members has, or lacks, ['interface']", "network.pool.members has, or lacks, ['address']")
 

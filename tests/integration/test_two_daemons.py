@@ -11,14 +11,13 @@ import time
 
 import pytest
 
-from ansible_collections.vfpool.sriov.tests.integration.host import Host, network
+from ansible_collections.vfpool.sriov.tests.integration.host import FIREWALL, Host, network
 from ansible_collections.vfpool.sriov.tests.integration.namespaces import PATIENCE
 from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
 
 SOCKET = "/run/other/libvirt-sock"
 OTHER = f"qemu+unix:///system?socket={SOCKET}"
 JOURNAL = "run/vfpool.sriov/network-n.rebuild"
-FIREWALL = {"network": "n", "owner_name": "firewall", "owner_uuid": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
 # Its state, its definitions and its process number are where the first daemon does not look.
 START = """
 mkdir /run/other

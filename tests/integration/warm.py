@@ -64,6 +64,12 @@ class Warm:
         assert result is not None and not result.get("failed"), result
         return result
 
+    def refusal(self, module_name: str, /, **arguments: Any) -> str:
+        """The message of a module that must fail."""
+        result = self.attempt(module_name, **arguments)
+        assert result and result.get("failed"), result
+        return str(result["msg"])
+
     def take(self, network: str, owner: str, mac: str) -> dict | None:
         """A lease of `network`, taken as the start of a guest does; None when there is none to be had."""
         return self._ask("client", "take", {"network": network, "owner": owner, "mac": mac})

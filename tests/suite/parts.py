@@ -18,7 +18,7 @@ import staging
 
 __all__ = ["PARTS", "Step", "steps"]
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = staging.ROOT
 CACHE = ROOT / ".cache"
 REPORTS = CACHE / "reports"
 OLDEST_PYTHON = CACHE / "venv-oldest/bin/python"

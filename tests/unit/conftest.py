@@ -21,3 +21,11 @@ def tree(tmp_path: Path) -> Tree:
 def kernel(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> RecordedKernel:
     """A host with one PF, enp1s0, that has three of its eight VFs."""
     return RecordedKernel(tree, monkeypatch, vfs=3)
+
+
+@pytest.fixture
+def udev(tmp_path: Path) -> Path:
+    """Where a udev that runs keeps what it knows of devices, of which it knows none yet."""
+    (tmp_path / "udev/data").mkdir(parents=True)
+    (tmp_path / "udev/control").touch()
+    return tmp_path / "udev"

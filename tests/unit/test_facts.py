@@ -197,13 +197,6 @@ def test_msix_vectors_are_counted_in_the_configuration_space(card: Tree, space: 
     assert lacks(sriov) == ({"vfs[0].msix_count": reason} if reason else {})
 
 
-@pytest.fixture
-def udev(tmp_path: Path) -> Path:
-    (tmp_path / "udev/data").mkdir(parents=True)
-    (tmp_path / "udev/control").touch()
-    return tmp_path / "udev"
-
-
 def names(card: Tree, udev: Path | None) -> tuple[Any, ...]:
     sriov = gather(None, CONFIG, Commands([link("enp1s0", vfs=4)]).run, Sysfs(str(card.root), str(udev) if udev else None))
     (pf,) = sriov["pfs"]

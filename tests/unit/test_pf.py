@@ -265,13 +265,6 @@ def test_an_iommu_group_without_a_number_is_no_group(tree: Tree) -> None:
 # Names that udev may still change
 
 
-@pytest.fixture
-def udev(tmp_path: Path) -> Path:
-    (tmp_path / "udev/data").mkdir(parents=True)
-    (tmp_path / "udev/control").touch()
-    return tmp_path / "udev"
-
-
 def test_a_name_of_the_kernels_is_no_name_until_udev_is_done(tree: Tree, udev: Path) -> None:
     pf = tree.pf("enp1s0", "0000:01:00.0", vfs=2, vf_name="eth{index}")
     ifindex = (pf.vf(0).net / "eth0/ifindex").read_text().strip()

@@ -32,15 +32,12 @@ def guests(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def sriov(tree: Tree, guests: None) -> dict:
+def sriov(tree: Tree, udev: Path, guests: None) -> dict:
     """The facts of a host where nearly every key has a value."""
     pf = tree.pf("enp1s0", "0000:01:00.0", vfs=3)
     pf.vf(0).rdma("mlx5_2").vectors(5)
     pf.vf(1).nameless().bound_to("vfio-pci")
     pf.named("enp1s0_0", phys_port_name="pf0vf0")
-    udev = Path(tree.root.parent / "udev")
-    (udev / "data").mkdir(parents=True)
-    (udev / "control").touch()
     (udev / "data/+pci:0000:01:00.0").write_text("E:ID_VENDOR_FROM_DATABASE=Intel Corporation\nE:ID_MODEL_FROM_DATABASE=82576\n")
     vf = {"vf": 0, "address": "02:00:00:00:00:01", "vlan_list": [{"vlan": 1}], "rate": {"max_tx": 0, "min_tx": 0}, "trust": True, "query_rss_en": True}
     links = [{"ifname": "enp1s0", "altnames": ["wan"], "vfinfo_list": [vf]}, {"ifname": "enp1s0v0", "master": "br0"}]
