@@ -335,6 +335,14 @@ def for_plan(sriov: dict) -> tuple[dict, list[str]]:
     return without_libvirt(sriov)[0], [entry["reason"] for entry in sriov["incomplete"] if entry["part"].endswith("used_by")]
 
 
+def refuse_unread_mode(sriov: dict) -> None:
+    """Raise SriovError where the mode of the PF's switch could not be read: without that it looks like a card that has none."""
+    for entry in sriov["incomplete"]:
+        if entry["part"] == "eswitch_mode":
+            said = f"The eswitch_mode of {describe_pf(sriov['pfs'][0])} cannot be read ({entry['reason']})"
+            raise SriovError(f"{said}, so what to change is not known: put that right, or leave eswitch_mode out.")
+
+
 def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict:
     """Plan, and outside check mode apply; the lock is held from the reading of the plan's ground to its last step."""
     module.run_command_environ_update = ENVIRONMENT
@@ -350,6 +358,8 @@ def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict:
     with locked("PF", address, timeout, check=module.check_mode):
         sriov = gather([address], everything, run, sysfs)
         now, unknown_use = for_plan(sriov)
+        if module.params["eswitch_mode"]:
+            refuse_unread_mode(sriov)
         kernel, drivers = PfKernel(now, run, timeout, sysfs), VfDrivers(now, run, timeout, sysfs)
         wish = PfPlan(now, module.params, kernel, drivers, look_again, unknown_use)
         networks, doubt = dependent_networks(now) if wish.destroys_vfs and NO_LIBVIRT not in unknown_use else ([], None)

@@ -65,7 +65,7 @@ class RecordedKernel:
             others = sorted(set(os.listdir(self.tree.root / "class/net")) - {"enp1s0"})
             return 0, json.dumps([self.link, *({"ifname": name} for name in others)]), ""
         if command[:4] == ["devlink", "-j", "dev", "eswitch"]:
-            return self._show_eswitch_mode(command[-1])
+            return (1, "", self.refusals[line]) if line in self.refusals else self._show_eswitch_mode(command[-1])
         if command[:2] == ["modprobe", "--dry-run"]:
             if self.drivers is None:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])

@@ -154,6 +154,15 @@ def test_without_libvirt_no_guest_of_its_holds_a_vf(kernel: RecordedKernel, inst
         assert foretell(kernel, **options)[0]["actions"] == ["take VF 0 of enp1s0 (0000:01:00.0) from its driver"]
 
 
+@pytest.mark.parametrize("mode", ["legacy", "switchdev"])
+def test_a_mode_of_the_switch_that_cannot_be_read_is_not_taken_for_any(kernel: RecordedKernel, installed: bool, mode: str) -> None:
+    kernel.refusals["devlink -j dev eswitch show pci/0000:01:00.0"] = "kernel answers: Connection timed out"
+    sentence = r"^The eswitch_mode of enp1s0 \(0000:01:00\.0\) cannot be read \(kernel answers: Connection timed out\), so .*leave eswitch_mode out\.$"
+    with pytest.raises(SriovError, match=sentence):
+        foretell(kernel, eswitch_mode=mode)
+    assert not foretell(kernel, num_vfs="3")[0]["changed"]
+
+
 def test_networks_that_missing_libraries_leave_unknown_are_missed_aloud(kernel: RecordedKernel, installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     for library in ("libvirt", "lxml"):
         monkeypatch.setitem(sys.modules, library, None)
