@@ -33,8 +33,8 @@ def function_of(interface: str, sysfs: Sysfs) -> str | None:
 
 
 def place_of(interface: str, sysfs: Sysfs) -> str:
-    """Where an interface's link in /sys/class leads; empty for what is no interface."""
+    """Where an interface's link in /sys/class leads; to no function for what is no interface."""
     try:
         return sysfs.link(f"class/net/{interface}") or ""
-    except OSError:  # a file of the class itself, such as bonding_masters
-        return ""
+    except OSError:  # a file of the class itself, such as bonding_masters, or a folder: then its device is a link
+        return f"{sysfs.link(f'class/net/{interface}/device')}/net/{interface}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import function_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs, read_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import PF, Tree
@@ -52,6 +53,21 @@ def test_where_no_sysfs_is_mounted_no_pfs_are_no_whole_answer(tmp_path: Path) ->
     incomplete = Incomplete()
     assert find_pfs(Sysfs(str(tmp_path)), incomplete) == []
     assert {"part": "pfs", "pf": None, "reason": f"{tmp_path} is no sysfs: mount it"} in incomplete.entries()
+
+
+def test_interfaces_are_found_where_their_class_has_folders_in_place_of_links(tree: Tree) -> None:
+    pf = tree.pf("enp1s0", "0000:01:00.0", vfs=2)
+    expected = read_one(tree)
+    for function in (pf, *pf.vfs.values()):
+        link = tree.root / "class/net" / str(function.name)
+        folder = link.resolve()
+        link.unlink()
+        folder.rename(link)
+        (link / "device").unlink()
+        (link / "device").symlink_to(f"../../../bus/pci/devices/{function.address}")
+        folder.mkdir()
+    assert read_one(tree) == expected
+    assert [function_of(name, Sysfs(str(tree.root))) for name in ("enp1s0", "enp1s0v1")] == [pf.address, pf.vf(1).address]
 
 
 def test_a_pf_tells_what_it_is_and_what_it_can(tree: Tree) -> None:
