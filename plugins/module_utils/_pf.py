@@ -154,7 +154,13 @@ def _add_interfaces(pf: dict, interfaces: dict[str, list[str]], rdma: dict[str, 
         read.files(pf, f"class/net/{own[0]}", _OF_PF_INTERFACE)
         pf.update(name=read.settled(own[0], "name", "altnames"), permanent_mac=read.permanent_mac(own[0], pf["mac"]))
     else:
+        from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of  # most PFs have one
+
         pf["altnames"] = []
+        if read.ask("name", pf["pci_address"], lambda address: interfaces_of(address, read.sysfs)) == []:
+            pf["altnames"] = None
+            for part in ("altnames", "mac", "permanent_mac", "mtu", "operstate", "speed", "dev_port"):
+                read.note(part, "its interface was moved to another network namespace")
     for vf in pf["vfs"]:
         read.vf = vf["index"]
         vf["representor"] = representors.get(vf["index"])

@@ -131,7 +131,7 @@ ansible_facts:
           elements: dict
           contains:
             name:
-              description: Network interface of the PF. V(null) where it has none, or where udev may still rename it.
+              description: Network interface of the PF. V(null) where it has none, has it in another network namespace, or where udev may still rename it.
               type: str
               sample: enp1s0
             altnames:

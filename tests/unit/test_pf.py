@@ -175,6 +175,17 @@ def test_what_an_older_kernel_does_not_have_is_null_and_no_damage(tree: Tree) ->
     assert [found[key] for key in ("vf_offset", "vf_stride", "vf_device_id", "drivers_autoprobe", "vf_total_msix", "numa_node")] == [None] * 6
 
 
+def test_a_pf_whose_interface_is_in_another_namespace_tells_that_what_is_its_is_not_known(tree: Tree) -> None:
+    tree.pf("enp1s0", "0000:01:00.0", vfs=1).elsewhere()
+    tree.pf("enp2s0", "0000:02:00.0", vfs=1, virtio=True).elsewhere()
+    pfs, incomplete = read(tree)
+    of_interface = ["altnames", "dev_port", "mac", "mtu", "operstate", "permanent_mac", "speed"]
+    for pf in pfs:
+        assert {key: pf[key] for key in ("name", *of_interface)} == dict.fromkeys(("name", *of_interface))
+        told = {entry["part"]: entry["reason"] for entry in incomplete if entry["pf"] == pf["pci_address"]}
+        assert told == dict.fromkeys(of_interface, "its interface was moved to another network namespace")
+
+
 # Damage
 
 
