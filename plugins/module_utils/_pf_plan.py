@@ -68,6 +68,8 @@ class PfPlan:
         new_number = self._differs("num_vfs", pf["num_vfs"], num_vfs)
         new_mode = self._differs("eswitch_mode", self._eswitch_mode(), wish["eswitch_mode"])
         self._remakes_vfs = new_number or (new_mode and pf["num_vfs"] > 0)
+        if self._remakes_vfs and pf["driver"] is None:
+            raise SriovError(f"{self._name} has no driver, and the kernel makes no VFs without one: load the card's own driver.")
         self.destroys_vfs = self._remakes_vfs and pf["num_vfs"] > 0
         self._add_steps(count, new_mode, self._plan_of_vfs(declared, count), list(unknown_use))
         persistence.add_steps(self.plan)

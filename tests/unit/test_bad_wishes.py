@@ -36,6 +36,12 @@ def test_a_card_whose_firmware_gives_no_vfs_says_what_to_switch_on(kernel: Recor
     )
 
 
+def test_a_card_without_a_driver_is_refused_new_vfs_before_anything_is_written(kernel: RecordedKernel) -> None:
+    pf = {**kernel.read(), "name": None, "driver": None, "num_vfs": 0, "vfs": []}
+    assert refusal(kernel, pf, num_vfs="4") == "0000:01:00.0 has no driver, and the kernel makes no VFs without one: load the card's own driver."
+    assert plan(kernel, pf, num_vfs="0").plan.actions == []
+
+
 @pytest.mark.parametrize("mtu", [67, 9217, -1])
 def test_an_mtu_that_the_card_cannot_have_is_refused_before_anything_is_written(kernel: RecordedKernel, mtu: int) -> None:
     assert refusal(kernel, num_vfs="4", mtu=mtu) == f"mtu {mtu} is not one that enp1s0 (0000:01:00.0) can have: write 68 to 9216."
