@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import uuid
+from collections import Counter
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
@@ -27,7 +28,15 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._mac import normal_mac
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import host_pfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, expected_members, is_exclusive, miscounted, places, profile_of
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, new_element, parse_network, parse_xml, pool_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import (
+    Element,
+    members_of,
+    network_text,
+    new_element,
+    parse_network,
+    parse_xml,
+    pool_of,
+)
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, find_overlaps, unleased
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
@@ -39,10 +48,12 @@ __all__ = ["bring_port_to_state"]
 
 # What tells one lease from another; the rest is what a lease is like.
 _IDENTITY = ("owner_uuid", "owner_name", "mac")
+# The order in which libvirt prints the parts of a port.
+_ORDER = ("uuid", "owner", "group", "mac", "virtualport", "vlan", "port", "rxfilters", "plug")
 
 
 def bring_port_to_state(options: dict, check: bool) -> dict:
-    """The module's result. In check mode it is the same, but nothing is written, and a port that would be made is not known."""
+    """The module's result. In check mode it is the same, but nothing is written, and a port that would be made is in the diff alone."""
     _check_uuids(options)
     name = options["owner_name"]
     if name is not None and not (name.strip() and name.isprintable()):
@@ -71,6 +82,7 @@ class _Port:
         self.connected, self.options, self.journal, self.check = connected, options, journal, check
         self.name = options["network"]
         self.plan = Plan()
+        self.foretold = ""  # the document of the port that the plan makes, as far as libvirt lets us know
 
     def converge(self) -> dict:
         network = self._network()
@@ -100,7 +112,7 @@ class _Port:
         return {
             "changed": recovery.plan.changed or self.plan.changed,
             "actions": recovery.plan.actions + self.plan.actions,
-            "diff": {"before": before["xml"] if before else "", "after": after["xml"] if after else ""},
+            "diff": {"before": before["xml"] if before else "", "after": after["xml"] if after else self.foretold},
             "port": _report(after) if after else None,
         }
 
@@ -145,12 +157,15 @@ class _Port:
         self.members = self._there(expected_members(pool_of(live), self.pfs))
         self.exclusive = is_exclusive(live, self.options["portgroup"])
         self.others = self._held_otherwise(pool_of(live)) if self.exclusive else []
-        named = self._check_plug(live, plug) if plug else None
+        member = named = self._check_plug(live, plug) if plug else None
         if self.exclusive:
             self._check_count(network, "run vfpool.sriov.passthrough_network, which counts them anew")
-            if named is None and self.members is not None:
-                self._free()
-        self.options["uuid"] = self.options["uuid"] or str(uuid.uuid4())
+        if named is None and self.members is not None:
+            member = self._free() if self.exclusive else self._least_used()
+        if self.options["uuid"] is None:
+            # One lease for each owner and MAC address, so the same in check mode and when it is taken again.
+            self.options["uuid"] = str(uuid.uuid5(uuid.UUID(self.options["owner_uuid"]), f"{network.UUIDString()} {self.options['mac']}"))
+        self.foretold = network_text(self._port(live, member))
         doing = f"confirm {named} of the network {self.name}" if named else f"take a member of the network {self.name}"
         self.plan.add(doing, lambda: self._create(network, live, named))
 
@@ -246,6 +261,11 @@ class _Port:
             raise SriovError(f"The network {self.name} has no free member, for {said}: release one, or make its pool larger.")
         return free[0]
 
+    def _least_used(self) -> str | None:
+        """The member that libvirt chooses in modes in which guests share members; None on a bridge of the host, which has none."""
+        used = Counter(map(member_of, self.leases))
+        return min(self.members or [], key=lambda member: used[member], default=None)
+
     def _check_settings(self, live: Element) -> None:
         groups = [group.get("name") for group in live.iterfind("portgroup")]
         if self.options["portgroup"] is not None and self.options["portgroup"] not in groups:
@@ -284,6 +304,7 @@ class _Port:
         if member is not None:
             port.append(plug_element(pool_of(live)["mode"], member))
             _fill_in(port, live)
+        port[:] = sorted(port, key=lambda part: _ORDER.index(part.tag))
         return port
 
     def _check_alone(self, network: Any, found: dict) -> None:
@@ -334,12 +355,13 @@ def _fill_in(port: Element, live: Element) -> None:
     if profile:
         kind = profile.pop("type")
         if kind == "802.1Qbg":
-            profile.setdefault("instanceid", str(uuid.uuid4()))
+            profile = {name: profile[name] for name in ("managerid", "typeid", "typeidversion", "instanceid") if name in profile}  # as libvirt prints it
+            profile.setdefault("instanceid", str(uuid.uuid5(uuid.UUID(port.findtext("uuid")), "instanceid")))
         port.append(new_element("virtualport", new_element("parameters", **profile), type=kind))
     forward, plug = live.find("forward"), port.find("plug")
     if plug.get("type") == "hostdev-pci":
         plug.set("managed", forward.get("managed", "no"))
-        plug.extend(copy.deepcopy(forward.findall("driver")))
+        plug[:0] = copy.deepcopy(forward.findall("driver"))
 
 
 def _plug_type(mode: str) -> str:

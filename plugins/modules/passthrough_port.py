@@ -37,7 +37,7 @@ options:
   uuid:
     description:
       - UUID of the lease. libvirt's ledger knows it by this.
-      - A new lease gets this UUID, or a random one when this is left out.
+      - A new lease gets this UUID. When this is left out, it gets one that its network, its owner and O(mac) always give.
       - Either this or O(owner_uuid) is required.
     type: str
   owner_name:
@@ -152,7 +152,9 @@ actions:
   elements: str
   sample: ["take a member of the network sriov"]
 diff:
-  description: The port's XML before and after. In check mode, a port that would be made is not known.
+  description:
+    - The port's XML before and after, the same in check mode as in the run that follows.
+    - On a bridge of the host, check mode does not know the plug of a port that would be made.
   returned: in diff mode
   type: dict
 """

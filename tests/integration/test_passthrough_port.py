@@ -24,7 +24,7 @@ def test_a_member_is_taken_once_however_often_it_is_asked_for_and_given_back_onc
     foretold = host.module("passthrough_port", check=True, **FIREWALL)
     assert (foretold["changed"], host.ports("n")) == (True, [])
     taken = host.module("passthrough_port", **FIREWALL)
-    assert (taken["changed"], taken["actions"]) == (True, foretold["actions"])
+    assert (taken["changed"], taken["actions"], taken["diff"]) == (True, foretold["actions"], foretold["diff"])
     (lease,) = host.ports("n")
     assert lease == {
         "port": taken["port"]["uuid"], "owner": "firewall", "owner_uuid": FIREWALL["owner_uuid"], "mac": taken["port"]["mac"],

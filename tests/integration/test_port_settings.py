@@ -59,6 +59,19 @@ def test_a_confirmed_member_has_every_setting_that_libvirt_itself_gives(host: Ho
 
 
 @every_setting
+def test_check_mode_foretells_the_whole_port(host: Host, mode: str, driver: str, rest: str, group: str | None):
+    allocate(host, mode, driver, rest, group)
+    warm = Warm(host)
+    port = {"network": "pool", "owner_name": "router", "owner_uuid": "d4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a", "portgroup": group}
+    more: dict = {}
+    for _without_a_plug_and_with_one in range(2):
+        foretold, taken = (warm.module("passthrough_port", **port, **more, _ansible_check_mode=check, _ansible_diff=True) for check in (True, False))
+        assert each_time(foretold["diff"]["after"]) == each_time(taken["diff"]["after"]) == each_time(taken["port"]["xml"])
+        assert warm.module("passthrough_port", **port, **more, state="absent")["changed"]
+        more = {"mac": "52:54:00:00:00:0b", "plug": taken["port"]["plug"]}
+
+
+@every_setting
 def test_a_lease_that_libvirt_forgot_comes_back_with_every_setting_that_it_had(host: Host, mode: str, driver: str, rest: str, group: str | None):
     allocate(host, mode, driver, rest, group)
     warm = Warm(host)
