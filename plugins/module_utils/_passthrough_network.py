@@ -50,6 +50,9 @@ def _judge(options: dict, pfs: list[dict] | None, check: bool, warn: Callable[[s
     try:
         pool, warnings = _pool(options, pfs)
     except NotYet as error:
+        if options["state"] == "rendered" and options["pf"] is None:  # the list stays what it is, with or without its members
+            warn(str(error))
+            return error.pool, False
         if not check:
             raise
         warn(f"{error} In check mode an earlier task may only have planned that, so what is shown here is what follows it.")

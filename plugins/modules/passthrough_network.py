@@ -34,7 +34,7 @@ options:
     choices:
       present: The network is defined as declared.
       absent: There is no such network.
-      rendered: Return the definition as RV(xml), and touch no libvirt daemon.
+      rendered: Return the definition as RV(xml), and touch no libvirt daemon. Listed members that are not there are only warned of.
     default: present
   active:
     description: Whether the network runs.

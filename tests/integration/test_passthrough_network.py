@@ -297,11 +297,14 @@ def test_another_uuid_than_that_of_the_network_removes_nothing(host: Host, card)
 
 
 @pytest.mark.parametrize("pool", [{"interfaces": ["enp1s0v0", "nosuch0"]}, {"mode": "hostdev", "addresses": ["0000:ff:00.0"]}])
-def test_a_member_that_is_not_there_is_refused_and_in_check_mode_awaited(host: Host, card, pool):
+def test_a_member_that_is_not_there_is_refused_in_check_mode_awaited_and_rendered_with_a_warning(host: Host, card, pool):
     assert "is not there on this host" in host.refusal("passthrough_network", name="n", **pool)
     planned = host.module("passthrough_network", name="n", **pool, check=True)
     assert planned["changed"]
     assert "is not there on this host" in planned["warnings"][0]
+    rendered = host.module("passthrough_network", name="n", **pool, state="rendered")
+    assert "is not there on this host" in rendered["warnings"][0]
+    assert rendered["xml"] == planned["diff"]["after"]
 
 
 def test_a_pci_device_that_is_no_vf_is_refused_also_in_check_mode(host: Host, card):
