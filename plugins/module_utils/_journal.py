@@ -51,7 +51,7 @@ class Journal:
                 os.fsync(file.fileno())
             os.rename(temporary, self.path)
         except OSError as error:
-            raise SriovError(f"The record {self.path}, without which no lease is risked, cannot be written: {error.strerror}.") from error
+            raise self._unwritten(error) from error
 
     def read(self) -> dict | None:
         """The record with the network's ``name``, whether libvirt was ``stopped`` from knowing the leases, and those that are ``done``;
@@ -64,12 +64,16 @@ class Journal:
         try:
             self._append(STOPPED)
         except OSError as error:
-            raise SriovError(f"The record {self.path}, without which no lease is risked, cannot be written: {error.strerror}.") from error
+            raise self._unwritten(error) from error
 
     def mark(self, port: str) -> None:
         """Note that the lease ``port`` is back in the ledger. The leases that are not back yet matter more than a full disk."""
         with contextlib.suppress(OSError):
             self._append(port)
+
+    def _unwritten(self, error: OSError) -> SriovError:
+        said = f"The record {self.path}, without which no lease is risked, cannot be written"
+        return SriovError(f"{said} ({error.strerror}): make room there or mount it writable, and run this again.")
 
     def _append(self, line: str) -> None:
         with open(self.path, "a", encoding="utf-8") as file:

@@ -83,7 +83,7 @@ def test_a_full_run_keeps_a_rebuild_from_beginning_and_nothing_else(host: Host, 
     try:
         assert not warm.module("passthrough_network", **NETWORK)["changed"]
         said = warm.refusal("passthrough_network", **NETWORK, vlan=7)
-        assert f"The record /{JOURNAL}, without which no lease is risked, cannot be written: No space left on device" in said
+        assert f"The record /{JOURNAL}, without which no lease is risked, cannot be written (No space left on device): make room" in said
         assert host.ports("n") == before and host.xml("n").find("vlan") is None
     finally:
         host.run("umount", "/run/vfpool.sriov")
