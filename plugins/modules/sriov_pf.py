@@ -242,26 +242,13 @@ diff:
   sample: {"before": "num_vfs: 3\n", "after": "num_vfs: 4\n"}
 """
 
-import signal
-from collections.abc import Callable
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._command import ENVIRONMENT
-from ansible_collections.vfpool.sriov.plugins.module_utils._dependents import dependent_networks
+from ansible_collections.vfpool.sriov.plugins.module_utils._endings import fail_at_endings
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
-from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
-from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import without_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import require, respawn_where
-from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
-from ansible_collections.vfpool.sriov.plugins.module_utils._pf_diff import as_diff
-from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
-from ansible_collections.vfpool.sriov.plugins.module_utils._pf_plan import PfPlan
-from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._sriov_pf import bring_about
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
-from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers
 
 VF_OPTIONS = {
     "index": {"type": "str", "required": True},
@@ -278,8 +265,6 @@ VF_OPTIONS = {
     "driver": {"type": "str"},
     "msix_count": {"type": "int"},
 }
-
-_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> None:
@@ -300,84 +285,13 @@ def main() -> None:
     )
     # pyudev waits for the VFs, libvirt's bindings tell which networks' pools a change makes stale.
     respawn_where("pyudev", "libvirt")
-    for ending in _ENDINGS:
-        signal.signal(ending, interrupt)
+    fail_at_endings()
     try:
         require("pyudev")
         result = bring_about(module, Sysfs())
     except SriovError as error:
         module.fail_json(msg=str(error), **error.result)
     module.exit_json(**result)
-
-
-def interrupt(number: int, _frame: object) -> None:
-    """Turn a signal to end into a failure, so that what was done is undone, and let no second one disturb that."""
-    for ending in _ENDINGS:
-        signal.signal(ending, signal.SIG_IGN)
-    raise SriovError(f"The run was ended by {signal.Signals(number).name}: run it again.")
-
-
-def undisturbed(run: Callable[..., Any]) -> Callable[..., Any]:
-    """``run`` for commands that must not go on while what they do is undone: a signal to end comes when the command has ended."""
-
-    def run_whole(command: list[str], **options: Any) -> Any:
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
-        try:
-            return run(command, handle_exceptions=False, **options)
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
-
-    return run_whole
-
-
-def for_plan(sriov: dict) -> tuple[dict, list[str]]:
-    """The PF of the facts for a plan that may take VFs, and why it is not known who uses some of them."""
-    return without_libvirt(sriov)[0], [entry["reason"] for entry in sriov["incomplete"] if entry["part"].endswith("used_by")]
-
-
-def refuse_unread_mode(sriov: dict) -> None:
-    """Raise SriovError where the mode of the PF's switch could not be read: without that it looks like a card that has none."""
-    for entry in sriov["incomplete"]:
-        if entry["part"] == "eswitch_mode":
-            said = f"The eswitch_mode of {describe_pf(sriov['pfs'][0])} cannot be read ({entry['reason']})"
-            raise SriovError(f"{said}, so what to change is not known: put that right, or leave eswitch_mode out.")
-
-
-def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict:
-    """Plan, and outside check mode apply; the lock is held from the reading of the plan's ground to its last step."""
-    module.run_command_environ_update = ENVIRONMENT
-    run, timeout = undisturbed(module.run_command), module.params["timeout"]
-    if timeout < 0:
-        raise SriovError(f"timeout {timeout} is no time to wait: write seconds, 0 or more.")
-    everything, usage = frozenset(("min", "config", "usage")), frozenset(("min", "usage"))
-    address = gather([module.params["pf"]], frozenset(("min",)), run, sysfs)["pfs"][0]["pci_address"]
-
-    def look_again() -> tuple[dict, list[str]]:
-        return for_plan(gather([address], usage, run, sysfs))
-
-    with locked("PF", address, timeout, check=module.check_mode):
-        sriov = gather([address], everything, run, sysfs)
-        now, unknown_use = for_plan(sriov)
-        if module.params["eswitch_mode"]:
-            refuse_unread_mode(sriov)
-        kernel, drivers = PfKernel(now, run, timeout, sysfs), VfDrivers(now, run, timeout, sysfs)
-        wish = PfPlan(now, module.params, kernel, drivers, look_again, unknown_use)
-        networks, doubt = dependent_networks(now) if wish.destroys_vfs and NO_LIBVIRT not in unknown_use else ([], None)
-        if not module.check_mode and wish.plan.changed:
-            wish.plan.apply()
-            sriov = gather([address], everything, run, sysfs)
-    for warning in wish.warnings:
-        module.warn(warning)
-    if doubt:
-        module.warn(f"Which networks hand out the VFs of {describe_pf(now)} is not known, so affected lacks them: {doubt}.")
-    return {
-        "changed": wish.plan.changed,
-        "actions": wish.plan.actions,
-        "affected": wish.affected + networks,
-        "diff": as_diff(describe_pf(now), wish.before, wish.after),
-        "pf": sriov["pfs"][0],
-        "incomplete": sriov["incomplete"],
-    }
 
 
 if __name__ == "__main__":

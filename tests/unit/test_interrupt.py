@@ -14,16 +14,17 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._endings import fail_at_endings, undisturbed
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
-from ansible_collections.vfpool.sriov.plugins.modules.sriov_pf import interrupt, undisturbed
 
 END = f"kill -TERM {os.getpid()}"
 
 
 @pytest.fixture(autouse=True)
 def _signals() -> Iterator[None]:
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    fail_at_endings()
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

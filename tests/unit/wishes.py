@@ -13,8 +13,8 @@ import pytest
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_plan import PfPlan
+from ansible_collections.vfpool.sriov.plugins.module_utils._sriov_pf import bring_about
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers
-from ansible_collections.vfpool.sriov.plugins.modules.sriov_pf import bring_about
 from ansible_collections.vfpool.sriov.tests.unit.recorded_kernel import RecordedKernel
 
 __all__ = ["failure", "foretell", "plan", "refusal"]

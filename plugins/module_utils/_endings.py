@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: signals that end a run, which must not leave things half done."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+
+__all__ = ["fail_at_endings", "undisturbed"]
+
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+
+
+def fail_at_endings() -> None:
+    """From now on a signal to end is a failure, so that what was done is undone."""
+    for ending in _ENDINGS:
+        signal.signal(ending, _fail)
+
+
+def _fail(number: int, _frame: object) -> None:
+    # Let no second one disturb the undoing.
+    for ending in _ENDINGS:
+        signal.signal(ending, signal.SIG_IGN)
+    raise SriovError(f"The run was ended by {signal.Signals(number).name}: run it again.")
+
+
+def undisturbed(run: Callable[..., Any]) -> Callable[..., Any]:
+    """``run`` for commands that must not go on while what they do is undone: a signal to end comes when the command has ended."""
+
+    def run_whole(command: list[str], **options: Any) -> Any:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+        try:
+            return run(command, handle_exceptions=False, **options)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
+
+    return run_whole

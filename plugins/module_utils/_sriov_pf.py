@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, the vfpool.sriov authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: one run of the module sriov_pf, from its options to its result."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.vfpool.sriov.plugins.module_utils._command import ENVIRONMENT
+from ansible_collections.vfpool.sriov.plugins.module_utils._dependents import dependent_networks
+from ansible_collections.vfpool.sriov.plugins.module_utils._endings import undisturbed
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
+from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
+from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import without_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf_diff import as_diff
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf_plan import PfPlan
+from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers
+
+__all__ = ["bring_about"]
+
+
+def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict:
+    """Plan, and outside check mode apply; the lock is held from the reading of the plan's ground to its last step."""
+    module.run_command_environ_update = ENVIRONMENT
+    run, timeout = undisturbed(module.run_command), module.params["timeout"]
+    if timeout < 0:
+        raise SriovError(f"timeout {timeout} is no time to wait: write seconds, 0 or more.")
+    everything, usage = frozenset(("min", "config", "usage")), frozenset(("min", "usage"))
+    address = gather([module.params["pf"]], frozenset(("min",)), run, sysfs)["pfs"][0]["pci_address"]
+
+    def look_again() -> tuple[dict, list[str]]:
+        return _for_plan(gather([address], usage, run, sysfs))
+
+    with locked("PF", address, timeout, check=module.check_mode):
+        sriov = gather([address], everything, run, sysfs)
+        now, unknown_use = _for_plan(sriov)
+        if module.params["eswitch_mode"]:
+            _refuse_unread_mode(sriov)
+        kernel, drivers = PfKernel(now, run, timeout, sysfs), VfDrivers(now, run, timeout, sysfs)
+        wish = PfPlan(now, module.params, kernel, drivers, look_again, unknown_use)
+        networks, doubt = dependent_networks(now) if wish.destroys_vfs and NO_LIBVIRT not in unknown_use else ([], None)
+        if not module.check_mode and wish.plan.changed:
+            wish.plan.apply()
+            sriov = gather([address], everything, run, sysfs)
+    for warning in wish.warnings:
+        module.warn(warning)
+    if doubt:
+        module.warn(f"Which networks hand out the VFs of {describe_pf(now)} is not known, so affected lacks them: {doubt}.")
+    return {
+        "changed": wish.plan.changed,
+        "actions": wish.plan.actions,
+        "affected": wish.affected + networks,
+        "diff": as_diff(describe_pf(now), wish.before, wish.after),
+        "pf": sriov["pfs"][0],
+        "incomplete": sriov["incomplete"],
+    }
+
+
+def _for_plan(sriov: dict) -> tuple[dict, list[str]]:
+    """The PF of the facts for a plan that may take VFs, and why it is not known who uses some of them."""
+    return without_libvirt(sriov)[0], [entry["reason"] for entry in sriov["incomplete"] if entry["part"].endswith("used_by")]
+
+
+def _refuse_unread_mode(sriov: dict) -> None:
+    """Raise SriovError where the mode of the PF's switch could not be read: without that it looks like a card that has none."""
+    for entry in sriov["incomplete"]:
+        if entry["part"] == "eswitch_mode":
+            said = f"The eswitch_mode of {describe_pf(sriov['pfs'][0])} cannot be read ({entry['reason']})"
+            raise SriovError(f"{said}, so what to change is not known: put that right, or leave eswitch_mode out.")
