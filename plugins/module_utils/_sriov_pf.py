@@ -44,11 +44,12 @@ def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict:
             _refuse_unread_mode(sriov)
         kernel, drivers = PfKernel(now, run, timeout, sysfs), VfDrivers(now, run, timeout, sysfs)
         wish = PfPlan(now, module.params, kernel, drivers, look_again, unknown_use)
+        warnings = wish.warnings + (_lost_settings(now, sriov["incomplete"]) if wish.destroys_vfs else [])
         networks, doubt = dependent_networks(now) if wish.destroys_vfs and NO_LIBVIRT not in unknown_use else ([], None)
         if not module.check_mode and wish.plan.changed:
             wish.plan.apply()
             sriov = gather([address], everything, run, sysfs)
-    for warning in wish.warnings:
+    for warning in warnings:
         module.warn(warning)
     if doubt:
         module.warn(f"Which networks hand out the VFs of {describe_pf(now)} is not known, so affected lacks them: {doubt}.")
@@ -73,3 +74,12 @@ def _refuse_unread_mode(sriov: dict) -> None:
         if entry["part"] == "eswitch_mode":
             said = f"The eswitch_mode of {describe_pf(sriov['pfs'][0])} cannot be read ({entry['reason']})"
             raise SriovError(f"{said}, so what to change is not known: put that right, or leave eswitch_mode out.")
+
+
+def _lost_settings(pf: dict, incomplete: list[dict]) -> list[str]:
+    """A sentence about VFs whose settings nobody can keep, because they are not known. A driver that has none loses none."""
+    unknown = [entry for entry in incomplete if entry["part"].endswith(".config") and not entry["reason"].startswith("the driver ")]
+    if pf["name"] is None:
+        return []
+    said = "are not known, so those that are not declared here are lost when the VFs are made anew"
+    return [f"The settings of {entry['part'][: -len('.config')]} of {describe_pf(pf)} {said}: {entry['reason']}." for entry in unknown]

@@ -173,3 +173,11 @@ def test_networks_that_missing_libraries_leave_unknown_are_missed_aloud(kernel: 
         "Python libraries are missing (install python3-libvirt and python3-lxml)."
     )
     assert warnings == ([sentence] if installed else [])
+
+
+def test_settings_that_cannot_be_kept_because_they_are_not_known_are_lost_aloud(kernel: RecordedKernel, installed: bool) -> None:
+    kernel.link["vfinfo_list"] = [{"vf": 0, "address": "52:54:00:00:00:99"}]
+    _result, (warning, *_others) = foretell(kernel, num_vfs="2", on_in_use="force")
+    assert warning.startswith("The settings of vfs[1-2] of enp1s0 (0000:01:00.0) are not known, so those that are not declared here are lost when")
+    kernel.link["vfinfo_list"] = []  # of a driver that has no settings
+    assert not any("settings" in warning for warning in foretell(kernel, num_vfs="2", on_in_use="force")[1])
