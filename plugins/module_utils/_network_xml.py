@@ -140,9 +140,13 @@ def network_text(element: Element, indent: str = "") -> str:
     """An element as libvirt writes it: single quotes, two spaces. Metadata and unknown elements stay byte for byte what they were."""
     top = element.getparent() is not None and element.getparent().tag == "network"
     if not isinstance(element.tag, str) or (top and (element.tag == "metadata" or element.tag not in _ORDER)):
-        return f"{indent}{etree().tostring(element, encoding='unicode', with_tail=False)}\n"
+        text = etree().tostring(element, encoding="unicode", with_tail=False)
+        for prefix, uri in element.getparent().nsmap.items() if top else ():
+            if element.nsmap[prefix] == uri:  # then lxml writes down what the element inherits
+                text = re.sub(f' xmlns:{re.escape(prefix)}="[^"]*"', "", text, count=1)
+        return f"{indent}{text}\n"
     quoted = "".join(f" {name}='{value.translate(_QUOTED)}'" for name, value in element.attrib.items())
-    namespaces = "".join(f" xmlns:{prefix}='{uri}'" for prefix, uri in element.nsmap.items()) if element.getparent() is None else ""
+    namespaces = "".join(f" xmlns:{prefix}='{uri.translate(_QUOTED)}'" for prefix, uri in element.nsmap.items()) if element.getparent() is None else ""
     start = f"{indent}<{element.tag}{namespaces}{quoted}"
     if len(element):
         inside = "".join(network_text(child, indent + "  ") for child in element)

@@ -42,6 +42,14 @@ def test_the_smallest_network_is_its_name_its_mode_and_its_pf():
     assert rendered() == "<network>\n  <name>n</name>\n  <forward mode='passthrough'>\n    <pf dev='enp1s0'/>\n  </forward>\n</network>\n"
 
 
+def test_namespaces_of_the_whole_document_are_written_once():
+    start = "<network xmlns:d='http://libvirt.org/schemas/network/dnsmasq/1.0' xmlns:odd='urn:a&amp;b'>"
+    unknown = """  <d:options>\n    <d:option value="foo=bar"/>\n  </d:options>\n  <d:other xmlns:d="urn:another" d:here=""/>\n"""
+    plain = network_text(parse_network(STORED.replace(" connections='2'", "")))
+    stored = plain.replace("<network>", start).replace("</network>", f"{unknown}</network>")
+    assert network_text(parse_network(stored)) == stored
+
+
 def test_a_blank_title_is_none():
     assert rendered(title=" ", description="\n") == rendered()
 
