@@ -26,6 +26,8 @@ _LIST_OR_NULL = (list, type(None))
 _VF = {"index": int, "name": _TEXT_OR_NULL, "pci_address": _TEXT_OR_NULL, "used_by": _LIST_OR_NULL}
 _PF = {"name": _TEXT_OR_NULL, "altnames": _LIST_OR_NULL, "pci_address": str, "permanent_mac": _TEXT_OR_NULL, "vfs": [_VF]}
 _FACTS = {"pfs": [_PF], "incomplete": [{"part": str, "pf": _TEXT_OR_NULL, "reason": str}]}
+# Not there is not known, as null is.
+_MAY_LACK = dict.fromkeys(("used_by", "altnames", "permanent_mac"))
 
 # A part of `incomplete`: some VFs, and which of their keys is not known (all of them where none is named).
 _OF_VFS = re.compile(r"vfs\[(.+)\](?:\.(.+))?")
@@ -64,7 +66,7 @@ def _faults(found: Any, form: Any, where: str = "") -> Iterator[str]:
         for key, inner in form.items():
             if key in found:
                 yield from _faults(found[key], inner, f"{where}.{key}".lstrip("."))
-            else:
+            elif key not in _MAY_LACK:
                 yield f"{where or 'it'} has no {key}"
 
 
@@ -77,7 +79,7 @@ def _pool_of(sriov: dict, pf: str | None, vfs: str | None, by: str, unused: bool
     Raises SriovError when the PF or an index does not exist, when the facts do not know all of what is asked for, and when ``unused`` is asked
     where use is not known.
     """
-    chosen = _choose(sriov, pf)
+    chosen = _choose({**sriov, "pfs": list(map(_whole, sriov["pfs"]))} if "pfs" in sriov else _whole(sriov), pf)
     members = pool_vfs(chosen, vfs)
     _refuse_partial(sriov.get("incomplete", []), chosen, {vf["index"] for vf in members}, vfs is None, by)
     if unused:
@@ -89,6 +91,10 @@ def _pool_of(sriov: dict, pf: str | None, vfs: str | None, by: str, unused: bool
             "bind a network driver to it, choose other VFs, or take by='pci_address'."
         )
     return [vf[by] for vf in members if vf[by] is not None]
+
+
+def _whole(pf: dict) -> dict:
+    return {**_MAY_LACK, **pf, "vfs": [{**_MAY_LACK, **vf} for vf in pf["vfs"]]}
 
 
 def _choose(sriov: dict, pf: str | None) -> dict:

@@ -66,7 +66,7 @@ def changed(*path: Any, to: Any = None, without: bool = False) -> Any:
         (changed("pfs", 0, "altnames", to="wan"), r"pfs\[0\].altnames is 'wan'"),
         (changed("pfs", 0, "pci_address"), r"pfs\[0\].pci_address is null"),
         (changed("pfs", 0, "vfs", 3, "index", to="3"), r"pfs\[0\].vfs\[3\].index is '3'"),
-        (changed("pfs", 0, "vfs", 3, "used_by", without=True), r"pfs\[0\].vfs\[3\] has no used_by"),
+        (changed("pfs", 0, "vfs", 3, "name", without=True), r"pfs\[0\].vfs\[3\] has no name"),
         (changed("incomplete"), "incomplete is null"),
         (changed("incomplete", 0, to="part"), r"incomplete\[0\] is 'part'"),
         (changed("pfs", 0, "vfs", 0)["pfs"][0], r"vfs\[0\] is null"),
@@ -86,6 +86,16 @@ def test_an_altname_is_not_said_to_be_none_where_altnames_are_not_known() -> Non
     for selector in ("0000:09:00.0", "52:54:00:00:00:09"):
         with pytest.raises(AnsibleFilterError, match=f"No PF of this host is '{selector}': the PFs are "):
             interface_pool(unknown, selector)
+
+
+def test_what_facts_by_hand_leave_out_is_not_known() -> None:
+    by_hand = {"name": "enp1s0", "pci_address": "0000:01:00.0", "vfs": [{"index": 0, "name": "enp1s0v0", "pci_address": "0000:01:10.0"}]}
+    for facts in (by_hand, {"pfs": [by_hand], "incomplete": []}):
+        assert interface_pool(facts, "enp1s0") == ["enp1s0v0"]
+        with pytest.raises(AnsibleFilterError, match="No PF of this host is 'wan' .which altnames the PFs have is not known"):
+            interface_pool(facts, "wan")
+        with pytest.raises(AnsibleFilterError, match="Whether VF 0 of enp1s0 .* is in use is not known, so it is no free VF"):
+            interface_pool(facts, unused=True)
 
 
 def test_a_range_of_more_digits_than_python_reads_is_refused() -> None:
