@@ -29,8 +29,7 @@ _ORDER = (
 # What may stand before the root. Nothing in it can end in two places, so that no text takes long to match.
 _DOCTYPE = re.compile(r"\ufeff?(?:\s|<\?(?:(?!\?>).)*\?>|<!--(?:(?!-->).)*-->)*<!DOCTYPE", re.DOTALL)
 # The standard library's own escape brings an HTTP client with it.
-_ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-_QUOTED = {**_ESCAPED, ord("'"): "&apos;"}
+_ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;"})
 
 
 def parse_network(text: str, source: str = "The xml") -> Element:
@@ -145,8 +144,8 @@ def network_text(element: Element, indent: str = "") -> str:
             if element.nsmap[prefix] == uri:  # then lxml writes down what the element inherits
                 text = re.sub(f' xmlns:{re.escape(prefix)}="[^"]*"', "", text, count=1)
         return f"{indent}{text}\n"
-    quoted = "".join(f" {name}='{value.translate(_QUOTED)}'" for name, value in element.attrib.items())
-    namespaces = "".join(f" xmlns:{prefix}='{uri.translate(_QUOTED)}'" for prefix, uri in element.nsmap.items()) if element.getparent() is None else ""
+    quoted = "".join(f" {name}='{value.translate(_ESCAPED)}'" for name, value in element.attrib.items())
+    namespaces = "".join(f" xmlns:{prefix}='{uri.translate(_ESCAPED)}'" for prefix, uri in element.nsmap.items()) if element.getparent() is None else ""
     start = f"{indent}<{element.tag}{namespaces}{quoted}"
     if len(element):
         inside = "".join(network_text(child, indent + "  ") for child in element)

@@ -62,7 +62,7 @@ def test_a_confirmed_member_has_every_setting_that_libvirt_itself_gives(host: Ho
 def test_check_mode_foretells_the_whole_port(host: Host, mode: str, driver: str, rest: str, group: str | None):
     allocate(host, mode, driver, rest, group)
     warm = Warm(host)
-    port = {"network": "pool", "owner_name": "router", "owner_uuid": "d4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a", "portgroup": group}
+    port = {"network": "pool", "owner_name": "\"a\" <b> & c's", "owner_uuid": "d4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a", "portgroup": group}
     more: dict = {}
     for _without_a_plug_and_with_one in range(2):
         foretold, taken = (warm.module("passthrough_port", **port, **more, _ansible_check_mode=check, _ansible_diff=True) for check in (True, False))
