@@ -85,11 +85,20 @@ def _identity(path: str, unseen: list[str]) -> tuple[int, int] | None:
     try:
         status = os.stat(path)
     except PermissionError:
-        unseen.append(path)
+        if not _is_ours(path):
+            unseen.append(path)
         return None
     except OSError:  # it ended meanwhile
         return None
     return status.st_dev, status.st_ino
+
+
+def _is_ours(path: str) -> bool:
+    """Whether a process whose namespace may not be looked at is in ours: each namespace has its own /proc/net, and who may not read it sees which."""
+    try:
+        return os.path.samefile(f"{_PROC}/self/net/dev", path.replace("/ns/net", "/net/dev"))
+    except OSError:
+        return False
 
 
 def _search(moved: set[str], namespaces: list[tuple[str, str]], found: Elsewhere, unseen: list[str]) -> None:

@@ -20,13 +20,13 @@ def openers(paths: set[str], proc: str = "/proc") -> tuple[dict[str, list[str]],
     for pid in filter(str.isdigit, os.listdir(proc)):
         folder = f"{proc}/{pid}/fd"
         try:
-            files = os.listdir(folder)
-        except PermissionError:
+            targets = {_target(f"{folder}/{file}") for file in os.listdir(folder)}
+        except PermissionError:  # of the folder, or of what is in it: the kernel asks for more there
             hidden += 1
             continue
         except (FileNotFoundError, ProcessLookupError):
             continue  # it ended meanwhile, and let go
-        for path in {_target(f"{folder}/{file}") for file in files} & paths:
+        for path in targets & paths:
             found.setdefault(path, []).append(f"pid {pid} ({command(pid, proc)})")
     reasons = [f"the open files of {hidden} processes cannot be seen: become root"] if hidden else []
     return found, reasons
@@ -36,7 +36,9 @@ def _target(link: str) -> str:
     """The device file that a descriptor is open on, also where a process has it below a root of its own."""
     try:
         target = os.readlink(link)
-    except OSError:
+    except PermissionError:
+        raise
+    except OSError:  # closed meanwhile
         return ""
     return target[max(target.rfind("/dev/"), 0) :]
 

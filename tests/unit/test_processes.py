@@ -54,3 +54,16 @@ def test_processes_of_others_that_cannot_be_seen_are_counted(proc: Path, monkeyp
 
     monkeypatch.setattr(os, "listdir", refuse)
     assert openers({"/dev/vfio/13"}, str(proc)) == ({}, ["the open files of 1 processes cannot be seen: become root"])
+
+
+def test_open_files_that_are_listed_and_cannot_be_seen_are_told(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As root finds them in a container without CAP_SYS_PTRACE."""
+    readlink = os.readlink
+
+    def refuse(path: str) -> str:
+        if "/7/fd/" in path:
+            raise PermissionError(13, "Permission denied")
+        return readlink(path)
+
+    monkeypatch.setattr(os, "readlink", refuse)
+    assert openers({"/dev/vfio/13"}, str(proc)) == ({}, ["the open files of 1 processes cannot be seen: become root"])

@@ -52,7 +52,8 @@ def test_a_host_that_has_everything_lacks_no_value(sriov: dict) -> None:
     (pf,) = sriov["pfs"]
     assert [key for key, value in pf.items() if value is None] == []
     assert [key for key, value in pf["vfs"][0].items() if value is None] == []
-    assert [entry["part"] for entry in sriov["incomplete"]] == ["vfs[1-2].config", "vfs[2].used_by"]
+    # Some machines hide what their first process has open even from root.
+    assert [entry["part"] for entry in sriov["incomplete"] if "cannot be seen" not in entry["reason"]] == ["vfs[1-2].config", "vfs[2].used_by"]
 
 
 def test_a_run_on_a_pf_returns_what_is_documented(kernel: RecordedKernel, guests: None) -> None:
