@@ -29,8 +29,8 @@ class Guests(NamedTuple):
 
 
 def holder(kind: str, name: str | None, uuid: str | None = None, network: str | None = None, active: bool = True) -> dict:
-    """An entry of `used_by`."""
-    return {"kind": kind, "name": name, "uuid": uuid, "network": network, "active": active}
+    """An entry of `used_by`; a guest that is not ``active`` has been promised the VF, and does not use it."""
+    return {"kind": kind, "name": name, "uuid": uuid, "network": network, **({} if active else {"active": False})}
 
 
 def port_claims(xml: str, network: str) -> list[Claim]:

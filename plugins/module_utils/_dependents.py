@@ -38,4 +38,4 @@ def _hands_out(network: Any, pf: dict) -> bool:
 
 def _entry(network: Any) -> dict:
     name = network.name()
-    return {"vf": None, "kind": "libvirt_network", "name": name, "uuid": network.UUIDString(), "network": name, "active": True}
+    return {"vf": None, "kind": "libvirt_network", "name": name, "uuid": network.UUIDString(), "network": name}

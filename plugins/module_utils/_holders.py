@@ -123,7 +123,7 @@ def without_repetition(holders: list[dict], made_by_libvirt: dict[str, dict]) ->
     """
     named = [made_by_libvirt.get(entry["name"], entry) if entry["kind"] == "macvtap" else entry for entry in holders]
     ports = {entry["uuid"] for entry in named if entry["kind"] == "libvirt_port"}
-    guest_runs = any(entry["kind"] == "libvirt_domain" and entry["active"] for entry in named)
+    guest_runs = any(entry["kind"] == "libvirt_domain" and entry.get("active", True) for entry in named)
     once = []
     for entry in named:
         repeats = entry["uuid"] in ports if entry["kind"] == "libvirt_domain" else entry["kind"] == "vfio" and guest_runs

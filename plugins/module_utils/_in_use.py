@@ -52,7 +52,7 @@ def refuse_if_open(pf: dict, indices: Iterable[int]) -> None:
     """
     lost = set(indices)
     vfio = {vf["index"] for vf in pf["vfs"] if vf["index"] in lost and (vf["driver"] or "").startswith("vfio")}
-    holders = [holder for holder in affected(pf, vfio) if holder["active"]]
+    holders = [holder for holder in affected(pf, vfio) if holder.get("active", True)]
     if holders:
         held = ", ".join(f"VF {holder['vf']} of {describe_pf(pf)} is open in {describe_holder(holder)}" for holder in holders)
         raise SriovError(f"{held}, and the kernel takes a VF from nobody who has it open by VFIO: stop or detach it there first.", affected=holders)
@@ -81,6 +81,6 @@ def describe_holder(entry: dict) -> str:
     if kind == "libvirt_port":
         return f"guest {name} (network {entry['network']})"
     if kind == "libvirt_domain":
-        return f"guest {name}" if entry["active"] else f"guest {name} (not running, but defined with it)"
+        return f"guest {name}" if entry.get("active", True) else f"guest {name} (not running, but defined with it)"
     nouns = {"macvtap": "link", "vfio": "process", "netns": "network namespace", "host": "host's own"}
     return f"{nouns[kind]} {name or 'of unknown name'}"

@@ -25,9 +25,9 @@ _DEVICES = "bus/pci/devices"
 _Answer = TypeVar("_Answer")
 
 _PF_KEYS = (
-    "name", "altnames", "other_interfaces", "pci_address", "driver", "vendor_id", "device_id", "vendor", "model", "mac", "permanent_mac", "mtu",
-    "operstate", "speed", "numa_node", "total_vfs", "num_vfs", "vf_offset", "vf_stride", "vf_device_id", "drivers_autoprobe", "vf_total_msix",
-    "eswitch_mode", "dev_port", "vfs",
+    "name", "altnames", "pci_address", "driver", "vendor_id", "device_id", "vendor", "model", "mac", "permanent_mac", "mtu", "operstate", "speed",
+    "numa_node", "total_vfs", "num_vfs", "vf_offset", "vf_stride", "vf_device_id", "drivers_autoprobe", "vf_total_msix", "eswitch_mode", "dev_port",
+    "vfs",
 )  # fmt: skip
 _VF_KEYS = (
     "index", "pci_address", "name", "driver", "mac", "operstate", "iommu_group", "msix_count", "rdma", "representor", "config", "used_by",
@@ -149,7 +149,8 @@ def _find_vf(index: int, read: _Reader) -> dict:
 def _add_interfaces(pf: dict, interfaces: dict[str, list[str]], rdma: dict[str, list[str]], read: _Reader) -> None:
     """The interfaces and RDMA devices of a PF and its VFs."""
     own, representors = _ports(interfaces.get(pf["pci_address"], []), read)
-    pf["other_interfaces"] = own[1:]
+    if own[1:]:
+        pf["other_interfaces"] = own[1:]
     if own:
         read.files(pf, f"class/net/{own[0]}", _OF_PF_INTERFACE)
         pf.update(name=read.settled(own[0], "name", "altnames"), permanent_mac=read.permanent_mac(own[0], pf["mac"]))

@@ -77,7 +77,7 @@ def _why_left(vf: dict) -> str:
     """Why a VF keeps what libvirt may have set for a guest, and what to do; empty where no guest has it."""
     if vf["used_by"] is None:
         return "because it is not known whether a guest has it: run this again when that is known"
-    guests = [describe_holder(holder) for holder in vf["used_by"] if holder["kind"] in ("libvirt_port", "libvirt_domain") and holder["active"]]
+    guests = [describe_holder(holder) for holder in vf["used_by"] if holder["kind"] in ("libvirt_port", "libvirt_domain") and holder.get("active", True)]
     return f"for {guests[0]}: run this again when that has ended" if guests else ""
 
 

@@ -222,9 +222,10 @@ affected:
       type: str
       sample: sriov
     active:
-      description: Whether it holds the VF now; V(false) for a guest that is not running but defined with the VF.
+      description: V(false) for a guest that is not running but defined with the VF.
+      returned: for such a guest
       type: bool
-      sample: true
+      sample: false
 vf:
   description: The index of the VF whose settings were refused, or that did not get its driver.
   returned: when the module failed because of that

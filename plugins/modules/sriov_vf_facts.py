@@ -143,9 +143,10 @@ ansible_facts:
               description:
                 - Further interfaces of a card with several ports on one PCI function, by port.
                 - Every key of the PF is about the first port; the VFs belong to all.
+              returned: for such a card
               type: list
               elements: str
-              sample: []
+              sample: [enp1s0d1]
             pci_address:
               description: PCI address with its domain.
               type: str
@@ -362,8 +363,9 @@ ansible_facts:
                       sample: passthrough
                     active:
                       description: V(false) for a guest that does not use the VF now, but will when it starts, because its persistent definition names it.
+                      returned: for such a guest
                       type: bool
-                      sample: true
+                      sample: false
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -53,7 +53,7 @@ def test_a_lease_names_guest_uuid_and_network(host: Host) -> None:
     first, second = host.port_create("pool", "web1"), host.port_create("pool", "web2", mac="52:54:00:00:00:02")
     held = used_by(host)
     assert held[:2] == [
-        [{"kind": "libvirt_port", "name": port["owner"], "uuid": port["owner_uuid"], "network": "pool", "active": True}] for port in (first, second)
+        [{"kind": "libvirt_port", "name": port["owner"], "uuid": port["owner_uuid"], "network": "pool"}] for port in (first, second)
     ]
     assert held[2:] == [[]] * 254
 
@@ -78,7 +78,7 @@ def test_while_libvirt_is_down_no_vf_is_known_to_be_free(host: Host) -> None:
 def test_a_vf_in_another_namespace_is_held_even_if_libvirt_cannot_be_asked(host: Host) -> None:
     host.tree.pf("enp1s0", "0000:01:00.0", vfs=2).vf(1).elsewhere()
     host.stop_libvirtd()
-    assert used_by(host) == [None, [{"kind": "netns", "name": None, "uuid": None, "network": None, "active": True}]]
+    assert used_by(host) == [None, [{"kind": "netns", "name": None, "uuid": None, "network": None}]]
 
 
 def test_the_macvlan_of_a_container_holds_the_vf_that_it_stands_on(host: Host) -> None:
@@ -88,7 +88,7 @@ def test_the_macvlan_of_a_container_holds_the_vf_that_it_stands_on(host: Host) -
             host.run("ip", *command.split())
         held = used_by(host)
         host.run("ip", "netns", "delete", "blue")
-    assert held == [[], [{"kind": "macvtap", "name": "eth0 in blue", "uuid": None, "network": None, "active": True}], []]
+    assert held == [[], [{"kind": "macvtap", "name": "eth0 in blue", "uuid": None, "network": None}], []]
 
 
 @contextmanager

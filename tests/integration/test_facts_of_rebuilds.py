@@ -15,7 +15,7 @@ from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import PF
 
 NETWORK = {"name": "n", "pf": "enp1s0"}
-HELD = {"kind": "libvirt_port", "name": "firewall", "uuid": FIREWALL["owner_uuid"], "network": "n", "active": True}
+HELD = {"kind": "libvirt_port", "name": "firewall", "uuid": FIREWALL["owner_uuid"], "network": "n"}
 
 
 def facts(host: Host) -> dict:

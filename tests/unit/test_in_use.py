@@ -15,9 +15,9 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovE
 from ansible_collections.vfpool.sriov.tests.unit.recorded_kernel import RecordedKernel
 from ansible_collections.vfpool.sriov.tests.unit.wishes import foretell, plan, refusal
 
-GUEST = {"kind": "libvirt_port", "name": "web1", "uuid": "1", "network": "fast", "active": True}
-ASSIGNED = {"kind": "libvirt_domain", "name": "db1", "uuid": "2", "network": None, "active": True}
-NAMESPACE = {"kind": "netns", "name": "blue", "uuid": None, "network": None, "active": True}
+GUEST = {"kind": "libvirt_port", "name": "web1", "uuid": "1", "network": "fast"}
+ASSIGNED = {"kind": "libvirt_domain", "name": "db1", "uuid": "2", "network": None}
+NAMESPACE = {"kind": "netns", "name": "blue", "uuid": None, "network": None}
 
 
 def test_each_holder_of_a_vf_is_named_before_anything_is_written(kernel: RecordedKernel) -> None:
