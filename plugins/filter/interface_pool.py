@@ -26,8 +26,9 @@ _LIST_OR_NULL = (list, type(None))
 _VF = {"index": int, "name": _TEXT_OR_NULL, "pci_address": _TEXT_OR_NULL, "used_by": _LIST_OR_NULL}
 _PF = {"name": _TEXT_OR_NULL, "altnames": _LIST_OR_NULL, "pci_address": str, "permanent_mac": _TEXT_OR_NULL, "vfs": [_VF]}
 _FACTS = {"pfs": [_PF], "incomplete": [{"part": str, "pf": _TEXT_OR_NULL, "reason": str}]}
-# Not there is not known, as null is.
+# What facts by hand may leave out. Of a PF or VF it is not known then, as where it is null.
 _MAY_LACK = dict.fromkeys(("used_by", "altnames", "permanent_mac"))
+_OPTIONAL = (*_MAY_LACK, "incomplete")
 
 # A part of `incomplete`: some VFs, and which of their keys is not known (all of them where none is named).
 _OF_VFS = re.compile(r"vfs\[(.+)\](?:\.(.+))?")
@@ -66,7 +67,7 @@ def _faults(found: Any, form: Any, where: str = "") -> Iterator[str]:
         for key, inner in form.items():
             if key in found:
                 yield from _faults(found[key], inner, f"{where}.{key}".lstrip("."))
-            elif key not in _MAY_LACK:
+            elif key not in _OPTIONAL:
                 yield f"{where or 'it'} has no {key}"
 
 
@@ -100,7 +101,7 @@ def _whole(pf: dict) -> dict:
 def _choose(sriov: dict, pf: str | None) -> dict:
     if "pfs" not in sriov:
         return sriov if pf is None else select_pf(pf, [sriov])
-    for entry in sriov["incomplete"]:
+    for entry in sriov.get("incomplete", ()):
         if entry["part"] == "pfs":
             raise SriovError(f"The facts may lack PFs ({entry['reason']}): gather them again.")
     if pf is not None:

@@ -18,7 +18,7 @@ from ansible_collections.vfpool.sriov.plugins.filter.interface_pool import Filte
 
 interface_pool = FilterModule().filters()["interface_pool"]
 
-HELD = [{"kind": "libvirt_port", "name": "web1", "uuid": "u", "network": "fast", "active": True}]
+HELD = [{"kind": "libvirt_port", "name": "web1", "uuid": "u", "network": "fast"}]
 
 
 def pf_facts(name: str | None, bus: int, vfs: int) -> dict[str, Any]:
@@ -58,7 +58,6 @@ def changed(*path: Any, to: Any = None, without: bool = False) -> Any:
         ({}, "it has no name"),
         ({"pfs": None}, "pfs is null"),
         ({"pfs": {}}, "pfs is {}"),
-        ({"pfs": []}, "it has no incomplete"),
         ({"pfs": [{}], "incomplete": []}, r"pfs\[0\] has no name"),
         ({"pfs": ["enp1s0"], "incomplete": []}, r"pfs\[0\] is 'enp1s0'"),
         (changed("pfs", 1, "vfs", without=True), r"pfs\[1\] has no vfs"),
@@ -90,7 +89,7 @@ def test_an_altname_is_not_said_to_be_none_where_altnames_are_not_known() -> Non
 
 def test_what_facts_by_hand_leave_out_is_not_known() -> None:
     by_hand = {"name": "enp1s0", "pci_address": "0000:01:00.0", "vfs": [{"index": 0, "name": "enp1s0v0", "pci_address": "0000:01:10.0"}]}
-    for facts in (by_hand, {"pfs": [by_hand], "incomplete": []}):
+    for facts in (by_hand, {"pfs": [by_hand]}):
         assert interface_pool(facts, "enp1s0") == ["enp1s0v0"]
         with pytest.raises(AnsibleFilterError, match="No PF of this host is 'wan' .which altnames the PFs have is not known"):
             interface_pool(facts, "wan")
