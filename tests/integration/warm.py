@@ -170,6 +170,7 @@ _CLIENTS: dict[str, Callable[..., Any]] = {"take": _take, "release": _release, "
 
 
 def _serve() -> None:
+    os.chdir("/")  # Without a folder that is there, each module makes itself one, and leaves it where it is ended early.
     for name in MODULES:
         importlib.import_module(f"ansible_collections.vfpool.sriov.plugins.modules.{name}")
     importlib.import_module("libvirt")
