@@ -9,10 +9,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 from ansible_collections.vfpool.sriov.tests.integration.host import CHECKOUT, Host
+from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
 
 POOL = "<network><name>pool</name><forward mode='passthrough'><pf dev='enp1s0'/></forward></network>"
 BUSY_SESSION = """
@@ -135,3 +137,12 @@ def test_two_sessions_do_not_see_each_other(host: Host, tmp_path: Path) -> None:
     assert other.virsh("net-list --all") == ""
     other.close()
     assert "pool" in host.virsh("net-list")
+
+
+def test_a_module_that_runs_warm_leaves_no_folder_behind(host: Host) -> None:
+    def folders() -> set[Path]:
+        return set(Path(tempfile.gettempdir()).glob("ansible-moduletmp-*"))
+
+    before = folders()
+    Warm(host).module("passthrough_network_info")
+    assert folders() <= before
