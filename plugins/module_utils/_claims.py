@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-__all__ = ["Claim", "Guests", "domain_claims", "holder", "parse", "port_claims"]
+__all__ = ["Claim", "Guests", "domain_claims", "holder", "is_active", "parse", "port_claims"]
 
 
 class Claim(NamedTuple):
@@ -31,6 +31,11 @@ class Guests(NamedTuple):
 def holder(kind: str, name: str | None, uuid: str | None = None, network: str | None = None, active: bool = True) -> dict:
     """An entry of `used_by`; a guest that is not ``active`` has been promised the VF, and does not use it."""
     return {"kind": kind, "name": name, "uuid": uuid, "network": network, **({} if active else {"active": False})}
+
+
+def is_active(entry: dict) -> bool:
+    """Whether the holder of an entry of `used_by` uses the VF now."""
+    return bool(entry.get("active", True))
 
 
 def port_claims(xml: str, network: str) -> list[Claim]:

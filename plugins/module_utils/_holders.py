@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim, holder
+from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim, holder, is_active
 from ansible_collections.vfpool.sriov.plugins.module_utils._device_files import device_files
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import ask_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
@@ -123,7 +123,7 @@ def without_repetition(holders: list[dict], made_by_libvirt: dict[str, dict]) ->
     """
     named = [made_by_libvirt.get(entry["name"], entry) if entry["kind"] == "macvtap" else entry for entry in holders]
     ports = {entry["uuid"] for entry in named if entry["kind"] == "libvirt_port"}
-    guest_runs = any(entry["kind"] == "libvirt_domain" and entry.get("active", True) for entry in named)
+    guest_runs = any(entry["kind"] == "libvirt_domain" and is_active(entry) for entry in named)
     once = []
     for entry in named:
         repeats = entry["uuid"] in ports if entry["kind"] == "libvirt_domain" else entry["kind"] == "vfio" and guest_runs

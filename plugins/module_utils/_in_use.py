@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._claims import is_active
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
 from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import parse_ranges
@@ -52,7 +53,7 @@ def refuse_if_open(pf: dict, indices: Iterable[int]) -> None:
     """
     lost = set(indices)
     vfio = {vf["index"] for vf in pf["vfs"] if vf["index"] in lost and (vf["driver"] or "").startswith("vfio")}
-    holders = [holder for holder in affected(pf, vfio) if holder.get("active", True)]
+    holders = [holder for holder in affected(pf, vfio) if is_active(holder)]
     if holders:
         held = ", ".join(f"VF {holder['vf']} of {describe_pf(pf)} is open in {describe_holder(holder)}" for holder in holders)
         raise SriovError(f"{held}, and the kernel takes a VF from nobody who has it open by VFIO: stop or detach it there first.", affected=holders)
@@ -81,6 +82,6 @@ def describe_holder(entry: dict) -> str:
     if kind == "libvirt_port":
         return f"guest {name} (network {entry['network']})"
     if kind == "libvirt_domain":
-        return f"guest {name}" if entry.get("active", True) else f"guest {name} (not running, but defined with it)"
+        return f"guest {name}" if is_active(entry) else f"guest {name} (not running, but defined with it)"
     nouns = {"macvtap": "link", "vfio": "process", "netns": "network namespace", "host": "host's own"}
     return f"{nouns[kind]} {name or 'of unknown name'}"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._claims import is_active
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
@@ -77,7 +78,7 @@ def _why_left(vf: dict) -> str:
     """Why a VF keeps what libvirt may have set for a guest, and what to do; empty where no guest has it."""
     if vf["used_by"] is None:
         return "because it is not known whether a guest has it: run this again when that is known"
-    guests = [describe_holder(holder) for holder in vf["used_by"] if holder["kind"] in ("libvirt_port", "libvirt_domain") and holder.get("active", True)]
+    guests = [describe_holder(holder) for holder in vf["used_by"] if holder["kind"] in ("libvirt_port", "libvirt_domain") and is_active(holder)]
     return f"for {guests[0]}: run this again when that has ended" if guests else ""
 
 
