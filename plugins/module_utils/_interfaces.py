@@ -11,7 +11,7 @@ from __future__ import annotations
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import function_below
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
-__all__ = ["function_of", "interfaces_of", "place_of"]
+__all__ = ["function_of", "interfaces_of"]
 
 
 def interfaces_of(address: str, sysfs: Sysfs) -> list[str] | None:
@@ -29,12 +29,4 @@ def interfaces_of(address: str, sysfs: Sysfs) -> list[str] | None:
 
 def function_of(interface: str, sysfs: Sysfs) -> str | None:
     """The PCI address of the function that an interface of this network namespace stands on; None where it stands on none."""
-    return function_below(place_of(interface, sysfs))
-
-
-def place_of(interface: str, sysfs: Sysfs) -> str:
-    """Where an interface's link in /sys/class leads; to no function for what is no interface."""
-    try:
-        return sysfs.link(f"class/net/{interface}") or ""
-    except OSError:  # a file of the class itself, such as bonding_masters, or a folder: then its device is a link
-        return f"{sysfs.link(f'class/net/{interface}/device')}/net/{interface}"
+    return function_below(sysfs.place(f"class/net/{interface}") or "")

@@ -8,7 +8,6 @@ Source: Documentation/ABI/testing/sysfs-bus-pci of the Linux kernel (sriov_total
 
 from __future__ import annotations
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import place_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import function_in, is_pci_address, normal_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
@@ -29,7 +28,7 @@ def what_it_is(selector: str, pfs: list[dict], sysfs: Sysfs) -> str:
         known = all(pf["altnames"] is not None for pf in pfs)
         return f"no interface has that name, and {'no PF has that altname' if known else 'which altnames the PFs have is not known'}"
     # Not only what stands on it directly: a subfunction keeps a device of its own between.
-    function = function_in(place_of(selector, sysfs))
+    function = function_in(sysfs.place(f"class/net/{selector}") or "")
     return "an interface that stands on no PCI device" if function is None else _of_function(function, pfs, sysfs)
 
 

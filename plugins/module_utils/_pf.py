@@ -111,9 +111,7 @@ def _by_function(device_class: str, part: str, host: _Reader) -> dict[str, list[
     if names is None:
         return None
     for name in names:
-        entry, link = f"{folder}/{name}", host.sysfs.link
-        # No link is a file of the class itself, such as bonding_masters, or a folder, whose device is a link.
-        function = function_below(host.ask(part, entry, link, errno.EINVAL) or f"{host.ask(part, entry + '/device', link)}/net/-")
+        function = function_below(host.ask(part, f"{folder}/{name}", host.sysfs.place) or "")
         if function:
             found.setdefault(function, []).append(name)
     return found

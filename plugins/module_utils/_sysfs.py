@@ -80,6 +80,16 @@ class Sysfs:
         link = self._ask(os.readlink, path)
         return link and link.rpartition("/")[2]
 
+    def place(self, entry: str) -> str | None:
+        """Where an entry of a class leads: as a link by itself, as a folder by its device. None for a file of the class, such as bonding_masters."""
+        try:
+            return self.link(entry)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            device = self.link(f"{entry}/device")
+            return device and f"{device}/{entry[len('class/') :]}"
+
     def names(self, path: str) -> list[str] | None:
         """The entries of a folder, in no order."""
         return self._ask(os.listdir, path)
