@@ -16,7 +16,10 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links, r
 from ansible_collections.vfpool.sriov.plugins.module_utils._msix import msix_count
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
-__all__ = ["add_configuration"]
+__all__ = ["NO_CONFIGURATION", "add_configuration"]
+
+# With this reason nothing is missing: there is none.
+NO_CONFIGURATION = "the driver {} gives rtnetlink no VF configuration"
 
 
 def add_configuration(pfs: list[dict], links: Links, start: Start, sysfs: Sysfs, incomplete: Incomplete) -> None:
@@ -45,7 +48,7 @@ def _add_vf_configs(pf: dict, links: Links, start: Start, incomplete: Incomplete
         reason = (
             f"rtnetlink's list has {len(configs)} of {len(pf['vfs'])} VFs: the kernel cuts it at 64 KiB, or VFs are just being made"
             if configs
-            else f"the driver {pf['driver']} gives rtnetlink no VF configuration"
+            else NO_CONFIGURATION.format(pf["driver"])
         )
     except Unreadable as error:
         reason = str(error)

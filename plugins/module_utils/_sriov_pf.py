@@ -8,6 +8,7 @@ from __future__ import annotations
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._command import ENVIRONMENT
+from ansible_collections.vfpool.sriov.plugins.module_utils._configuration import NO_CONFIGURATION
 from ansible_collections.vfpool.sriov.plugins.module_utils._dependents import dependent_networks
 from ansible_collections.vfpool.sriov.plugins.module_utils._endings import undisturbed
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
@@ -78,8 +79,8 @@ def _refuse_unread_mode(sriov: dict) -> None:
 
 def _lost_settings(pf: dict, incomplete: list[dict]) -> list[str]:
     """A sentence about VFs whose settings nobody can keep, because they are not known. A driver that has none loses none."""
-    unknown = [entry for entry in incomplete if entry["part"].endswith(".config") and not entry["reason"].startswith("the driver ")]
     if pf["name"] is None:
         return []
+    unknown = [entry for entry in incomplete if entry["part"].endswith(".config") and entry["reason"] != NO_CONFIGURATION.format(pf["driver"])]
     said = "are not known, so those that are not declared here are lost when the VFs are made anew"
     return [f"The settings of {entry['part'][: -len('.config')]} of {describe_pf(pf)} {said}: {entry['reason']}." for entry in unknown]
