@@ -122,7 +122,7 @@ class NetworkPlanner:
     def _change_definition(self, wanted: Element) -> None:
         self.renews = True
         self.after = xml = network_text(wanted)
-        self._check_schema(xml)
+        self._check_schema(wanted)
         previous = self.current["xml_inactive"] if self.current is not None and self.current["persistent"] else None
 
         def define() -> None:
@@ -141,11 +141,11 @@ class NetworkPlanner:
 
         self.plan.add(f"{'define' if previous is None else 'change the definition of'} the network {self.name}", define, undo)
 
-    def _check_schema(self, xml: str) -> None:
-        """Libvirt looks for itself when it defines a network, so here it is looked for check mode."""
+    def _check_schema(self, wanted: Element) -> None:
+        """Libvirt looks for itself when it defines a network, so this is for check mode, in which nothing is defined."""
         if is_local(self.options["uri"]) and os.path.exists(_SCHEMA):
             schema = etree().RelaxNG(file=_SCHEMA)
-            if not schema.validate(parse_network(xml)):
+            if not schema.validate(wanted):
                 wrong = "; ".join(error.message for error in schema.error_log)
                 raise SriovError(f"The network {self.name} is not what libvirt's schema for networks allows ({wrong}): correct it.")
 
