@@ -9,6 +9,7 @@ import os
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Guests, domain_claims, port_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt_rpc import Daemon, DaemonError
+from ansible_collections.vfpool.sriov.plugins.module_utils._record import leases_on_record
 
 __all__ = ["NO_LIBVIRT", "ask_libvirt"]
 
@@ -16,7 +17,6 @@ NO_LIBVIRT = "libvirt is not installed on this host, so there is no ledger of gu
 
 _DAEMONS = ("/usr/sbin/libvirtd", "/usr/sbin/virtqemud", "/usr/sbin/virtnetworkd")
 _SOCKETS = "/run/libvirt"
-_RECORDS = "/run/vfpool.sriov"
 # One daemon for everything, or one for guests (which asks the one for networks), or one for networks alone.
 _SERVERS = ("libvirt", "virtqemud", "virtnetworkd")
 _ACTIVE, _PERSISTENT = 1, 4  # of virConnectListAllDomainsFlags
@@ -29,10 +29,10 @@ def ask_libvirt() -> Guests:
 
     And every lease that a rebuild of a network is yet to put back.
     """
-    on_record = _leases_on_record()
+    on_record = leases_on_record()
     told = _ask_daemons()
     doubt = on_record.doubt or told.doubt
-    if _leases_on_record() != on_record:
+    if leases_on_record() != on_record:
         doubt = "a network was being rebuilt while libvirt was asked: gather the facts again"
     return Guests(on_record.claims + told.claims, told.interfaces, doubt)
 
@@ -51,22 +51,6 @@ def _ask_daemons() -> Guests:
             except (DaemonError, ValueError) as error:
                 doubt = f"libvirt at {uri} does not tell what its guests hold: {error}"
     return Guests([], {}, doubt)
-
-
-def _leases_on_record() -> Guests:
-    """The leases that the ledger lacks: while a network is rebuilt, and until its next run where that was cut short."""
-    leases = Guests([], {})
-    try:
-        for name in sorted(os.listdir(_RECORDS)):
-            if name.endswith(".rebuild"):
-                from ansible_collections.vfpool.sriov.plugins.module_utils._record import claims_on_record  # hardly ever needed
-
-                leases.claims.extend(claims_on_record(f"{_RECORDS}/{name}"))
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError, TypeError, LookupError) as error:
-        return Guests([], {}, f"the leases on record in {_RECORDS} cannot be read: {error}")
-    return leases
 
 
 def _ask(path: str, uri: str, doubt: str | None) -> Guests:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._record import FOLDER
 
 __all__ = ["locked", "runtime_folder"]
 
@@ -25,7 +26,7 @@ def runtime_folder(daemon: str = "system") -> str:
     one user's own, or elsewhere, has them in that user's folder.
     """
     if daemon.partition(" ")[0] == "system" or os.geteuid() == 0:
-        return "/run/vfpool.sriov"
+        return FOLDER
     return os.path.join(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}", "vfpool.sriov")
 
 

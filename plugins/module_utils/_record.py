@@ -9,10 +9,12 @@ import json
 import os
 from urllib.parse import quote
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim, parse, port_claims
+from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim, Guests, parse, port_claims
 
-__all__ = ["STOPPED", "claims_on_record", "read_record"]
+__all__ = ["FOLDER", "STOPPED", "leases_on_record", "read_record"]
 
+# Gone after a reboot, as libvirt's own ledger is.
+FOLDER = "/run/vfpool.sriov"
 STOPPED = "stopped"
 
 
@@ -26,7 +28,21 @@ def read_record(path: str) -> dict:
     return {"before": [], **json.loads(first), "stopped": STOPPED in rest, "done": set(rest) - {STOPPED}}
 
 
-def claims_on_record(path: str) -> list[Claim]:
+def leases_on_record() -> Guests:
+    """The leases that the ledger lacks: while a network is rebuilt, and until its next run where that was cut short."""
+    leases = Guests([], {})
+    try:
+        for name in sorted(os.listdir(FOLDER)):
+            if name.endswith(".rebuild"):
+                leases.claims.extend(_claims_on_record(f"{FOLDER}/{name}"))
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        return Guests([], {}, f"the leases on record in {FOLDER} cannot be read: {error}")
+    return leases
+
+
+def _claims_on_record(path: str) -> list[Claim]:
     """What the leases hold that libvirt's ledger may lack until the rebuild is finished. Raises as `read_record` does, and LookupError."""
     try:
         record = read_record(path)
