@@ -12,7 +12,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._command import Start
 from ansible_collections.vfpool.sriov.plugins.module_utils._devlink import ask_eswitch_mode
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
 from ansible_collections.vfpool.sriov.plugins.module_utils._hardware_names import hardware_names
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links, read_link, vf_configs
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links, is_cut, read_link, vf_configs
 from ansible_collections.vfpool.sriov.plugins.module_utils._msix import msix_count
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
@@ -44,10 +44,11 @@ def add_configuration(pfs: list[dict], links: Links, start: Start, sysfs: Sysfs,
 def _add_vf_configs(pf: dict, links: Links, start: Start, incomplete: Incomplete) -> None:
     configs: dict[int, dict] = {}
     try:
-        configs = vf_configs(_link_of(pf, links, start))
+        link = _link_of(pf, links, start)
+        configs = vf_configs(link)
         reason = (
             f"rtnetlink's list has {len(configs)} of {len(pf['vfs'])} VFs: the kernel cuts it at 64 KiB, or VFs are just being made"
-            if configs
+            if configs or is_cut(link, len(pf["vfs"]))
             else NO_CONFIGURATION.format(pf["driver"])
         )
     except Unreadable as error:
@@ -61,6 +62,7 @@ def _add_vf_configs(pf: dict, links: Links, start: Start, incomplete: Incomplete
 def _link_of(pf: dict, links: Links, start: Start) -> dict:
     if pf["name"] is None:
         raise Unreadable("the PF has no network interface here whose name is known, and rtnetlink gives VF configuration through that alone")
-    if links.with_vfs and pf["name"] in links.by_name:
-        return links.by_name[pf["name"]]
-    return read_link(pf["name"], start)
+    told = links.by_name.get(pf["name"])
+    if told is None or not links.with_vfs or is_cut(told, len(pf["vfs"])):
+        return read_link(pf["name"], start)
+    return told

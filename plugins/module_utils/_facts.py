@@ -35,7 +35,7 @@ def gather(selectors: list[str] | None, wanted: frozenset[str], run: Run | None 
     pfs = find_pfs(sysfs, incomplete)
     if not pfs:
         return {"pfs": _selected(selectors, pfs, sysfs), "incomplete": incomplete.entries()}
-    asked = ask_links(start)
+    asked = ask_links(pfs, start)
     # What a subset alone needs is compiled anew on every run: while ip is at work.
     if "config" in wanted:
         from ansible_collections.vfpool.sriov.plugins.module_utils._configuration import add_configuration
@@ -69,7 +69,10 @@ def _selected(selectors: list[str] | None, pfs: list[dict], sysfs: Sysfs) -> lis
 
 def _add_altnames(pfs: list[dict], links: dict[str, dict], why_none: str, incomplete: Incomplete) -> None:
     for pf in pfs:
-        if pf["name"] in links:
-            pf["altnames"] = links[pf["name"]].get("altnames", [])
-        elif pf["name"] is not None:
-            incomplete.note("altnames", pf["pci_address"], why_none or f"ip names no interface {pf['name']}")
+        name = pf["name"]
+        if name is None:
+            continue
+        pf["altnames"] = links.get(name, {"altnames": None}).get("altnames", [])
+        if pf["altnames"] is None:
+            why = f"ip cannot tell whether it has any beside {len(pf['vfs'])} VFs" if name in links else f"ip names no interface {name}"
+            incomplete.note("altnames", pf["pci_address"], why_none or why)

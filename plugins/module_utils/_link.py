@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._command import Start, ask
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
 
-__all__ = ["Links", "ask_links", "read_link", "vf_configs"]
+__all__ = ["Links", "ask_links", "is_cut", "read_link", "vf_configs"]
 
 _EVERYTHING = ["ip", "-json", "-details", "address", "show"]
+# Of so few VFs the kernel has room to tell each: one takes some 300 bytes of 64 KiB.
+_ALWAYS_TOLD = 128
 
 
 class Links(NamedTuple):
@@ -23,25 +26,45 @@ class Links(NamedTuple):
     with_vfs: bool
 
 
-def ask_links(start: Start) -> Callable[[], Links]:
+def ask_links(pfs: list[dict], start: Start) -> Callable[[], Links]:
     """Ask for all interfaces with their addresses and their VFs' configuration, in one process; what comes back waits for the answer.
 
-    Never with ``-s``: statistics halve the number of VFs that fit into the kernel's 64 KiB attribute. Where the VFs of one PF do not
-    fit into a message at all (InfiniBand, whose VFs have long addresses), the kernel refuses the whole list, and it is read without VFs.
+    Where the VFs of one PF do not fit into a message at all (InfiniBand, whose VFs have long addresses), the kernel refuses the whole list,
+    and it is read without VFs, which older releases of iproute2 do not do. Of one of ``pfs`` whose VFs the kernel has cut, altnames that are
+    not told are None. Raises Unreadable.
     """
     asked = ask(_EVERYTHING, start, _by_name)
 
     def links() -> Links:
         try:
-            return Links(asked(), with_vfs=True)
-        except Unreadable:
-            return Links(ask([*_EVERYTHING, "novf"], start, _by_name)(), with_vfs=False)
+            told = asked()
+        except Unreadable as refusal:
+            with suppress(Unreadable):
+                return Links(ask([*_EVERYTHING, "novf"], start, _by_name)(), with_vfs=False)
+            raise refusal
+        for pf in pfs:
+            link = told.get(pf["name"], {})
+            if is_cut(link, len(pf["vfs"])):
+                told[pf["name"]] = {**link, "link": None, "altnames": link.get("altnames")}
+        return Links(told, with_vfs=True)
 
     return links
 
 
+def is_cut(link: dict, vfs: int) -> bool:
+    """Whether a link with so many VFs is told as the kernel tells one whose VFs have no room in the 64 KiB of an attribute.
+
+    The kernel writes them all, and their length modulo 64 KiB (nla_nest_end() of include/net/netlink.h). So the list ends anywhere, even before
+    the first; and ``ip`` takes the rest of it for the PF's own: it misses altnames, and makes up an interface that the PF stands on.
+    """
+    return len(link.get("vfinfo_list", range(vfs))) != vfs > _ALWAYS_TOLD
+
+
 def read_link(name: str, start: Start) -> dict:
-    """One interface as in ``ask_links``, with its VFs' configuration, in a process of its own."""
+    """One interface as in ``ask_links``, with its VFs' configuration, in a process of its own.
+
+    There is room for a half more VFs: asked for all interfaces, iproute2 6.1 has the kernel add statistics, and asked for one it does not.
+    """
     links = ask([*_EVERYTHING, "dev", name], start, _by_name)()
     if name not in links:
         raise Unreadable(f"ip names no interface {name}")

@@ -44,7 +44,7 @@ def add_altnames_for(selector: str, pfs: list[dict]) -> None:
     from ansible_collections.vfpool.sriov.plugins.module_utils._link import ask_links
 
     with contextlib.suppress(Unreadable):
-        links = ask_links(beside)().by_name
+        links = ask_links(pfs, beside)().by_name
         for pf in pfs:
             pf["altnames"] = links.get(pf["name"], {}).get("altnames", [])
 

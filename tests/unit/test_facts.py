@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._command import in_turn
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather, subsets
+from ansible_collections.vfpool.sriov.plugins.module_utils._holders import link_claims
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import ask_links
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
 from ansible_collections.vfpool.sriov.tests.unit.commands import Commands
@@ -98,6 +101,48 @@ def test_a_list_that_the_kernel_cut_is_not_passed_on_as_whole(card: Tree) -> Non
     }
 
 
+# With so many VFs or more, as seen with netdevsim under Linux 6.1 and 6.12, the kernel's list has no room for all.
+TOO_MANY = 335
+
+
+@pytest.fixture
+def crowded(tree: Tree) -> Tree:
+    tree.pf("enp1s0", "0000:01:00.0", vfs=TOO_MANY, stride=1)
+    return tree
+
+
+@pytest.mark.parametrize("told", [0, 5])
+def test_a_list_that_is_cut_even_before_its_first_vf_does_not_pass_for_a_driver_without_configuration(crowded: Tree, told: int) -> None:
+    sriov = ask(crowded, Commands([link("enp1s0", vfs=told, link=None)]))
+    reason = f"rtnetlink's list has {told} of {TOO_MANY} VFs: the kernel cuts it at 64 KiB, or VFs are just being made"
+    assert lacks(sriov) == {f"vfs[{told}-{TOO_MANY - 1}].config": reason}
+    assert sriov["pfs"][0]["altnames"] == ["altenp1s0"]
+
+
+def test_a_cut_list_is_asked_for_again_where_it_has_more_room(tree: Tree) -> None:
+    tree.pf("enp1s0", "0000:01:00.0", vfs=256, stride=1)
+    commands = Commands([link("enp1s0", vfs=256)])
+    commands.refusals[EVERYTHING] = 0, json.dumps([link("enp1s0", vfs=34)]), "Truncated VF list: enp1s0\n"
+    sriov = ask(tree, commands)
+    assert (None in configs(sriov), lacks(sriov)) == (False, {})
+    assert commands.asked == [EVERYTHING, f"{EVERYTHING} dev enp1s0", "devlink -j dev eswitch show pci/0000:01:00.0"]
+
+
+def test_altnames_that_ip_misses_behind_a_cut_list_are_not_known(crowded: Tree) -> None:
+    told = link("enp1s0", vfs=62)
+    del told["altnames"]
+    sriov = ask(crowded, Commands([told]), MIN)
+    assert sriov["pfs"][0]["altnames"] is None
+    assert lacks(sriov) == {"altnames": f"ip cannot tell whether it has any beside {TOO_MANY} VFs"}
+
+
+def test_an_interface_that_ip_makes_up_behind_a_cut_list_holds_no_vf(crowded: Tree) -> None:
+    commands = Commands([link("enp1s0", vfs=5, link="enp1s0v5"), link("macvtap0", link="enp1s0v7", linkinfo={"info_kind": "macvtap"})])
+    pfs = gather(None, MIN, commands.run, Sysfs(str(crowded.root)))["pfs"]
+    links = ask_links(pfs, in_turn(commands.run))().by_name
+    assert [claim.device for claim in link_claims(links.values())] == ["enp1s0v7"]
+
+
 def test_a_driver_that_keeps_no_vf_configuration_is_named(card: Tree) -> None:
     assert lacks(ask(card, Commands([link("enp1s0")]))) == {"vfs[0-3].config": "the driver igb gives rtnetlink no VF configuration"}
 
@@ -120,6 +165,14 @@ def test_a_pf_whose_vfs_fit_into_no_message_does_not_hide_the_others(card: Tree)
     assert [pf["altnames"] for pf in sriov["pfs"]] == [["altenp1s0"], ["altib0"]]
     assert lacks(sriov) == {"vfs[0-1].config": "RTNETLINK answers: Message too long"}
     assert len(commands.asked) == 2 + 2 * 2
+
+
+def test_an_ip_that_cannot_leave_out_vfs_does_not_hide_why_it_was_asked_to(card: Tree) -> None:
+    commands = Commands([])
+    commands.refusals[EVERYTHING] = 2, "", "RTNETLINK answers: Message too long\nDump terminated\n"
+    commands.refusals[f"{EVERYTHING} novf"] = 1, "", 'Device "novf" does not exist.\n'  # iproute2 6.1
+    commands.refusals[f"{EVERYTHING} dev enp1s0"] = 2, "", "RTNETLINK answers: Message too long"
+    assert lacks(ask(card, commands))["altnames"] == "RTNETLINK answers: Message too long Dump terminated"
 
 
 @pytest.mark.parametrize(
