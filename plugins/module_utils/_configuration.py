@@ -8,6 +8,8 @@ And the words for vendor and model, which nothing but people needs either.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from ansible_collections.vfpool.sriov.plugins.module_utils._command import Start
 from ansible_collections.vfpool.sriov.plugins.module_utils._devlink import ask_eswitch_mode
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
@@ -27,7 +29,7 @@ def add_configuration(pfs: list[dict], links: Links, start: Start, sysfs: Sysfs,
     modes = [ask_eswitch_mode(pf["pci_address"], start) for pf in pfs]
     for pf, mode in zip(pfs, modes):
         address = pf["pci_address"]
-        if pf["vfs"]:
+        if pf["vfs"] and _may_have_configs(pf, sysfs):
             _add_vf_configs(pf, links, start, incomplete)
         for vf in pf["vfs"]:
             if vf["pci_address"] is not None:
@@ -39,6 +41,16 @@ def add_configuration(pfs: list[dict], links: Links, start: Start, sysfs: Sysfs,
             pf["vendor"], pf["model"] = hardware_names(address, sysfs.udev)
         with incomplete.noting(address, "eswitch_mode"):
             pf["eswitch_mode"] = mode()
+
+
+def _may_have_configs(pf: dict, sysfs: Sysfs) -> bool:
+    """Whether there is something to miss where no VF configuration is told: the VFs of a disk or an accelerator have none."""
+    if pf["name"] is None:
+        from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import is_network_card  # most PFs have a name
+
+        with suppress(OSError):
+            return is_network_card(pf["pci_address"], sysfs)
+    return True
 
 
 def _add_vf_configs(pf: dict, links: Links, start: Start, incomplete: Incomplete) -> None:

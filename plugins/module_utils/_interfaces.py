@@ -11,7 +11,7 @@ from __future__ import annotations
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import function_below
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
-__all__ = ["function_of", "interfaces_of"]
+__all__ = ["function_of", "interfaces_of", "is_network_card"]
 
 
 def interfaces_of(address: str, sysfs: Sysfs) -> list[str] | None:
@@ -30,3 +30,8 @@ def interfaces_of(address: str, sysfs: Sysfs) -> list[str] | None:
 def function_of(interface: str, sysfs: Sysfs) -> str | None:
     """The PCI address of the function that an interface of this network namespace stands on; None where it stands on none."""
     return function_below(sysfs.place(f"class/net/{interface}") or "")
+
+
+def is_network_card(address: str, sysfs: Sysfs) -> bool:
+    """Whether the function at ``address`` is a network controller, rather than of another class of PCI devices (a disk, an accelerator). Raises OSError."""
+    return (sysfs.text(f"bus/pci/devices/{address}/class") or "0x02").startswith("0x02")

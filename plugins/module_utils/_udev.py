@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of, is_network_card
 from ansible_collections.vfpool.sriov.plugins.module_utils._kernel_log import KernelLog
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
@@ -83,9 +83,8 @@ class VfWatch:
             return False
         base = f"{_DEVICES}/{address}"
         driver = self._sysfs.link_name(f"{base}/driver")
-        network_card = (self._sysfs.text(f"{base}/class") or "").startswith("0x02")
         # Without a driver now, none is on its way: the kernel probes while it makes the VF, and udev loads modules before it reports the device.
-        if driver is None or not network_card or not has_interface(driver):
+        if driver is None or not has_interface(driver) or not is_network_card(address, self._sysfs):
             return True
         interfaces = interfaces_of(address, self._sysfs)
         return bool(interfaces) and all(self._udev_is_done_with("net", name) for name in interfaces or ())

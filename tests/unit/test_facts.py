@@ -155,6 +155,11 @@ def test_without_an_interface_of_the_pf_there_is_no_vf_configuration(tree: Tree)
     assert lacks(sriov) == {"vfs[0-1].config": reason}
 
 
+def test_the_vfs_of_a_disk_have_no_vf_configuration_to_miss(tree: Tree) -> None:
+    tree.pf(None, "0000:01:00.0", vfs=2, driver="nvme", pci_class="0x010802")
+    assert lacks(ask(tree, Commands([]))) == {}
+
+
 def test_a_pf_whose_vfs_fit_into_no_message_does_not_hide_the_others(card: Tree) -> None:
     card.pf("ib0", "0000:02:00.0", vfs=2)
     commands = Commands([link("enp1s0", vfs=4), link("ib0", vfs=2)])
