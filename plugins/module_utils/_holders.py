@@ -162,7 +162,7 @@ class _Vf:
 
 
 def link_claims(links: Iterable[dict]) -> Iterator[Claim]:
-    """What the links of this namespace say is held: what stands on an interface, what it is a port of, and its addresses."""
+    """What the links of this namespace say is held: what stands on an interface, what it is a port of, what takes its packets, and its addresses."""
     for link in links:
         below = link.get("link")
         kind = link.get("linkinfo", {}).get("info_kind")
@@ -170,6 +170,8 @@ def link_claims(links: Iterable[dict]) -> Iterator[Claim]:
             yield Claim(below, holder("macvtap" if kind in _MACVLANS else "host", link["ifname"]))
         if link.get("master"):
             yield Claim(link["ifname"], holder("host", link["master"]))
+        if link.get("xdp"):
+            yield Claim(link["ifname"], holder("host", "XDP program"))
         for address in link.get("addr_info", ()):
             if not _unasked(address):
                 yield Claim(link["ifname"], holder("host", f"{address['local']}/{address['prefixlen']}"))

@@ -342,13 +342,13 @@ ansible_facts:
                         - V(vfio) for a process that has the VF open through VFIO, UIO, vDPA or RDMA's verbs and is no guest of libvirt.
                         - V(netns) for another network namespace that the VF's interface was moved to, or that has another device on it, such
                           as a VLAN. Namespaces are looked into that a process is in, or that C(ip netns) lists.
-                        - V(host) for the host itself, by a bridge, a bond, another device on the VF's interface, or an address of its own
-                          that is no router's or the kernel's doing (link-local and dynamic IPv6 addresses).
+                        - V(host) for the host itself, by a bridge, a bond, another device on the VF's interface, an XDP program (AF_XDP),
+                          or an address of its own that is no router's or the kernel's doing (link-local and dynamic IPv6 addresses).
                       type: str
                       sample: libvirt_port
                     name:
                       description:
-                        - Name of the guest or owner, of the device, the process, the network namespace or the address.
+                        - Name of the guest or owner, of the device, the process, the network namespace or the address, or V(XDP program).
                           A device in another network namespace is named with that, such as V(eth0 in blue).
                         - V(null) for a network namespace that could not be found.
                       type: str

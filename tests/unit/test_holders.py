@@ -65,18 +65,20 @@ def test_a_port_holds_its_member_by_name_or_by_pci_address() -> None:
     assert port_claims(port.format("type='bridge' bridge='virbr0'/>"), "n") == []
 
 
-def test_links_hold_what_they_stand_on_and_the_host_holds_what_it_bridges_or_addresses() -> None:
+def test_links_hold_what_they_stand_on_and_the_host_holds_what_it_bridges_addresses_or_reads() -> None:
     links: list[dict] = [
         {"ifname": "macvtap7", "link": "v0", "linkinfo": {"info_kind": "macvtap"}},
         {"ifname": "v1.5", "link": "v1", "linkinfo": {"info_kind": "vlan"}},
         {"ifname": "v2", "master": "br0", "linkinfo": {"info_slave_kind": "bridge"}},
         {"ifname": "v3", "addr_info": [{"family": "inet", "local": "192.0.2.1", "prefixlen": 24, "scope": "global"}]},
+        {"ifname": "v4", "xdp": {"mode": 2, "prog": {"id": 97, "name": "", "tag": "614b434cd8324ecc", "jited": 1}}},
     ]
     assert list(link_claims(links)) == [
         ("v0", holder("macvtap", "macvtap7")),
         ("v1", holder("host", "v1.5")),
         ("v2", holder("host", "br0")),
         ("v3", holder("host", "192.0.2.1/24")),
+        ("v4", holder("host", "XDP program")),
     ]
 
 
