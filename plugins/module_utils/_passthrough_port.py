@@ -86,6 +86,8 @@ class _Port:
 
     def converge(self) -> dict:
         network = self._network()
+        if network is None:
+            return {"changed": False, "actions": [], "diff": {"before": "", "after": ""}, "port": None}
         self.pfs = host_pfs(self.options["uri"])
         recovery = plan_recovery(self.connected, self.name, read_network(network), self.journal, self.pfs)
         if not self.check:
@@ -117,7 +119,10 @@ class _Port:
         }
 
     def _network(self) -> Any:
+        """Libvirt's network, or None where no network is as good as no lease. Raises SriovError where that will not do."""
         network = find_network(self.connected, self.name)
+        if network is None and self.options["state"] == "absent" and self.journal.read() is None:
+            return None
         if network is None:
             raise SriovError(f"There is no network {self.name}: define it with vfpool.sriov.passthrough_network.")
         if not network.isActive() and self.options["state"] == "present" and self.journal.read() is None:

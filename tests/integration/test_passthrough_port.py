@@ -127,6 +127,11 @@ def test_a_mistake_is_told_in_one_sentence(host: Host, options, words):
     assert host.ports("n") == []
 
 
+def test_of_a_network_that_is_no_more_no_lease_is_left(host: Host):
+    assert host.module("passthrough_port", **FIREWALL, state="absent")["port"] is None
+    assert "There is no network n" in host.refusal("passthrough_port", **FIREWALL)
+
+
 def test_a_network_that_does_not_run_gives_nothing(host: Host):
     host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
     host.module("passthrough_network", name="n", pf="enp1s0", active=False)
