@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import plain_uuid
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_rules import check_document
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, parse_network, render
@@ -115,10 +116,10 @@ def _normal(pool: dict) -> dict:
 
 def _whole_document(options: dict, base: str | None) -> Element:
     root = parse_network(options["xml"])
-    for tag in ("name", "uuid"):
+    for tag, plain in (("name", str), ("uuid", plain_uuid)):
         if options.get(tag) is not None and root.find(tag) is None:
             _insert(root, tag, options[tag])
-        elif options.get(tag) is not None and root.findtext(tag) != options[tag]:
+        elif options.get(tag) is not None and plain(root.findtext(tag)) != plain(options[tag]):
             raise SriovError(f"The xml says {tag} {root.findtext(tag)}, but the option {tag} says {options[tag]}: make them the same.")
     if base is not None:
         old = parse_network(base)

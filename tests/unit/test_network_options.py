@@ -20,6 +20,12 @@ def test_a_whole_document_goes_through_and_gets_its_name_from_the_option():
     assert text == "<network>\n  <name>n</name>\n  <forward mode='vepa'>\n    <pf dev='enp1s0'/>\n  </forward>\n</network>\n"
 
 
+def test_a_uuid_is_the_same_in_any_spelling():
+    uuid = "261117d6-aecc-4266-a838-aeb30837632d"
+    document = f"<network><name>n</name><uuid>{uuid}</uuid><forward mode='passthrough'><pf dev='p'/></forward></network>"
+    assert uuid in passthrough_network_xml({"name": "n", "uuid": uuid.upper(), "xml": document})
+
+
 def test_an_openvswitch_bridge_may_carry_a_trunk():
     document = (
         "<network><name>n</name><forward mode='bridge'/><bridge name='ovs0'/><virtualport type='openvswitch'/>"
