@@ -40,10 +40,8 @@ def refuse_if_in_use(pf: dict, indices: Iterable[int], change: str, reasons: Ite
     if unknown:
         why = f" ({'; '.join(reasons)})" if reasons else ""
         parts.append(f"whether VF {format_ranges(unknown)} is in use is not known{why}")
-    raise SriovError(
-        f"To {change} takes VF {format_ranges(lost)} of {describe_pf(pf)} away, but {', '.join(parts)}: free them first, or say on_in_use: force.",
-        affected=holders,
-    )
+    remedy = "free them first" if _open_by_vfio(pf, lost) else "free them first, or say on_in_use: force"
+    raise SriovError(f"To {change} takes VF {format_ranges(lost)} of {describe_pf(pf)} away, but {', '.join(parts)}: {remedy}.", affected=holders)
 
 
 def refuse_if_open(pf: dict, indices: Iterable[int]) -> None:
@@ -51,12 +49,15 @@ def refuse_if_open(pf: dict, indices: Iterable[int]) -> None:
 
     The kernel asks the process to let go and waits for ever, and meanwhile nothing can read the PF's number of VFs.
     """
-    lost = set(indices)
-    vfio = {vf["index"] for vf in pf["vfs"] if vf["index"] in lost and (vf["driver"] or "").startswith("vfio")}
-    holders = [holder for holder in affected(pf, vfio) if is_active(holder)]
+    holders = _open_by_vfio(pf, set(indices))
     if holders:
         held = ", ".join(f"VF {holder['vf']} of {describe_pf(pf)} is open in {describe_holder(holder)}" for holder in holders)
         raise SriovError(f"{held}, and the kernel takes a VF from nobody who has it open by VFIO: stop or detach it there first.", affected=holders)
+
+
+def _open_by_vfio(pf: dict, lost: set[int]) -> list[dict]:
+    vfio = [vf["index"] for vf in pf["vfs"] if vf["index"] in lost and (vf["driver"] or "").startswith("vfio")]
+    return [holder for holder in affected(pf, vfio) if is_active(holder)]
 
 
 def without_libvirt(sriov: dict) -> list[dict]:

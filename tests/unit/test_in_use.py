@@ -45,6 +45,7 @@ def test_not_even_force_takes_a_vf_that_is_open_by_vfio(kernel: RecordedKernel) 
     kernel.pf.vf(1).bound_to("vfio-pci")
     pf = kernel.read()
     pf["vfs"][1]["used_by"] = [ASSIGNED]
+    assert refusal(kernel, pf, num_vfs="4").endswith("VF 1 is held by guest db1: free them first.")
     assert refusal(kernel, pf, num_vfs="4", on_in_use="force") == (
         "VF 1 of enp1s0 (0000:01:00.0) is open in guest db1, and the kernel takes a VF from nobody who has it open by VFIO: stop or detach it there first."
     )
