@@ -22,8 +22,9 @@ def what_it_is(selector: str, pfs: list[dict], sysfs: Sysfs) -> str:
     if is_pci_address(selector):
         address = normal_pci_address(selector)
         return _of_function(address, pfs, sysfs) if sysfs.exists(f"{_DEVICES}/{address}") else "no PCI device has that address"
-    if ":" in selector:
-        return ""  # a MAC address
+    if ":" in selector:  # a MAC address
+        moved = [describe_pf(pf) for pf in pfs if pf["name"] is None and pf["altnames"] is None]
+        return f"that of {', '.join(moved)} is not known, as the interface was moved to another network namespace" if moved else ""
     if not sysfs.exists(f"class/net/{selector}"):
         known = all(pf["altnames"] is not None for pf in pfs)
         return f"no interface has that name, and {'no PF has that altname' if known else 'which altnames the PFs have is not known'}"

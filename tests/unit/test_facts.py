@@ -325,6 +325,13 @@ def test_a_selector_that_fits_no_pf_says_what_there_is(card: Tree, selector: str
         ask(card, Commands([link("enp1s0")]), MIN, [selector])
 
 
+def test_a_mac_address_that_fits_none_may_be_that_of_a_pf_whose_interface_is_elsewhere(card: Tree) -> None:
+    card.pf("enp2s0", "0000:02:00.0").elsewhere()
+    message = r"'52:54:00:00:00:99' \(that of 0000:02:00.0 is not known, as the interface was moved to another network namespace\): the PFs are"
+    with pytest.raises(SriovError, match=message):
+        ask(card, Commands([link("enp1s0")]), MIN, ["52:54:00:00:00:99"])
+
+
 def test_a_selector_that_fits_two_pfs_asks_for_an_address(card: Tree) -> None:
     card.pf("enp2s0", "0000:02:00.0", mac="52:54:00:aa:00:01")
     with pytest.raises(SriovError, match=r"fits more than one PF \(enp1s0 \(0000:01:00.0\), enp2s0 \(0000:02:00.0\)\)"):
