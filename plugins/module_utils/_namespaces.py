@@ -57,7 +57,7 @@ def look_elsewhere(moved: set[str]) -> Elsewhere:
         searcher.start()
         searcher.join()
     if unseen:
-        found.doubts.append(f"the network namespaces of {len(unseen)} processes cannot be seen: become root, in a container with CAP_SYS_PTRACE")
+        found.doubts.append(f"the network namespaces of some processes ({len(unseen)}) cannot be seen: become root, in a container with CAP_SYS_PTRACE")
     return found
 
 

@@ -28,7 +28,7 @@ def openers(paths: set[str], proc: str = "/proc") -> tuple[dict[str, list[str]],
             continue  # it ended meanwhile, and let go
         for path in targets & paths:
             found.setdefault(path, []).append(f"pid {pid} ({command(pid, proc)})")
-    reasons = [f"the open files of {hidden} processes cannot be seen: become root, in a container with CAP_SYS_PTRACE"] if hidden else []
+    reasons = [f"the open files of some processes ({hidden}) cannot be seen: become root, in a container with CAP_SYS_PTRACE"] if hidden else []
     return found, reasons
 
 

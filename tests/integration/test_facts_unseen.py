@@ -91,6 +91,6 @@ def test_a_user_who_is_not_root_is_told_of_everything_that_cannot_be_seen(card: 
             if is_[key] != true[key]:
                 assert is_[key] is None and (index, key) in named, f"{key} of VF {index} is {is_[key]}, and not {true[key]}"
     assert [vf["used_by"] and vf["used_by"][0]["kind"] for vf in pf["vfs"]] == [None, None, "netns", "libvirt_port"]
-    said = "of N processes cannot be seen: become root, in a container with CAP_SYS_PTRACE"
+    said = "of some processes (N) cannot be seen: become root, in a container with CAP_SYS_PTRACE"
     namespaces, files = f"the network namespaces {said}", f"the open files {said}"
     assert [why_unknown(sriov, vf) for vf in range(4)] == [[namespaces], [files], [namespaces, files], [namespaces]]

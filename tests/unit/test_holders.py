@@ -104,7 +104,7 @@ def test_for_a_plan_a_vf_is_free_when_libvirt_is_not_installed_but_not_when_anyt
     vfs = [{"index": index, "used_by": None} for index in range(3)] + [{"index": 3, "used_by": [holder("netns", "blue")]}]
     incomplete = [
         {"part": "vfs[0-3].used_by", "pf": "0000:01:00.0", "reason": NO_LIBVIRT},
-        {"part": "vfs[1].used_by", "pf": "0000:01:00.0", "reason": "the open files of 3 processes cannot be seen"},
+        {"part": "vfs[1].used_by", "pf": "0000:01:00.0", "reason": "the open files of some processes (3) cannot be seen"},
     ]
     (pf,) = without_libvirt({"pfs": [{"pci_address": "0000:01:00.0", "vfs": vfs}], "incomplete": incomplete})
     assert [vf["used_by"] for vf in pf["vfs"]] == [[], None, [], [holder("netns", "blue")]]

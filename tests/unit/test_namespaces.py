@@ -30,7 +30,8 @@ def test_only_processes_of_other_namespaces_hide_what_may_not_be_looked_at(tmp_p
     monkeypatch.setattr(_namespaces, "_PROC", str(tmp_path))
     monkeypatch.setattr(_namespaces, "_NAMED", str(tmp_path / "none"))
     monkeypatch.setattr(os, "stat", stat)
-    assert _namespaces.look_elsewhere(set()).doubts == ["the network namespaces of 1 processes cannot be seen: become root, in a container with CAP_SYS_PTRACE"]
+    doubt = "the network namespaces of some processes (1) cannot be seen: become root, in a container with CAP_SYS_PTRACE"
+    assert _namespaces.look_elsewhere(set()).doubts == [doubt]
 
 
 def test_the_kernel_tells_whoever_asks_which_processes_share_a_namespace() -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._processes import openers
 
+ONE_UNSEEN = "the open files of some processes (1) cannot be seen: become root, in a container with CAP_SYS_PTRACE"
+
 
 @pytest.fixture
 def proc(tmp_path: Path) -> Path:
@@ -53,7 +55,7 @@ def test_processes_of_others_that_cannot_be_seen_are_counted(proc: Path, monkeyp
         return listdir(path)
 
     monkeypatch.setattr(os, "listdir", refuse)
-    assert openers({"/dev/vfio/13"}, str(proc)) == ({}, ["the open files of 1 processes cannot be seen: become root, in a container with CAP_SYS_PTRACE"])
+    assert openers({"/dev/vfio/13"}, str(proc)) == ({}, [ONE_UNSEEN])
 
 
 def test_open_files_that_are_listed_and_cannot_be_seen_are_told(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,4 +68,4 @@ def test_open_files_that_are_listed_and_cannot_be_seen_are_told(proc: Path, monk
         return readlink(path)
 
     monkeypatch.setattr(os, "readlink", refuse)
-    assert openers({"/dev/vfio/13"}, str(proc)) == ({}, ["the open files of 1 processes cannot be seen: become root, in a container with CAP_SYS_PTRACE"])
+    assert openers({"/dev/vfio/13"}, str(proc)) == ({}, [ONE_UNSEEN])
