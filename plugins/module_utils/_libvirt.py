@@ -113,7 +113,7 @@ def _no_connection(uri: str, error: Any) -> str:
     words = _one_line(error)
     if error.get_error_code() in _AUTHENTICATION or "Permission denied" in words:
         return f"No permission to use libvirt at {uri}: run as root (become), or as a member of the group libvirt ({words})."
-    if "No such file or directory" in words or "Connection refused" in words:
+    if "Failed to connect socket" in words:
         return (
             f"libvirt is not running at {uri}: install and start it (package libvirt-daemon-system and unit libvirtd.socket on Debian and Ubuntu, "
             f"libvirt and virtqemud.socket elsewhere) ({words})."

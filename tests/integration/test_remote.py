@@ -115,6 +115,7 @@ def test_a_uri_that_names_this_host_itself_is_that_of_its_own_daemon(host: Host,
     assert [path.name for path in (host.root / "run/vfpool.sriov").iterdir()] == ["libvirt-system.lock"]
 
 
-def test_a_host_that_cannot_be_reached_is_named(host: Host, warm: Warm):
-    refusal = warm.attempt("passthrough_network", **{**NETWORK, "uri": "qemu+ssh://kvm2/system"})
-    assert refusal and "libvirt at qemu+ssh://kvm2/system cannot be reached" in refusal["msg"]
+@pytest.mark.parametrize("uri", ["qemu+ssh://kvm2/system", "qemu+ssh://kvm2/system?command=/nowhere/ssh"])
+def test_a_host_that_cannot_be_reached_is_named(host: Host, warm: Warm, uri):
+    refusal = warm.attempt("passthrough_network", **{**NETWORK, "uri": uri})
+    assert refusal and f"libvirt at {uri} cannot be reached" in refusal["msg"]
