@@ -20,6 +20,8 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incompl
 __all__ = ["NotYet", "add_altnames_for", "check_list", "host_pfs", "pool_of_pf"]
 
 _IFF_UP = 0x1  # linux/if.h
+# Of so few VFs the kernel has room to tell each: one takes some 300 bytes of 64 KiB.
+_ALWAYS_TOLD = 128
 
 
 class NotYet(SriovError):
@@ -71,6 +73,7 @@ def pool_of_pf(options: dict, pfs: list[dict], sysfs: Sysfs) -> tuple[dict, list
             f"None of the {len(chosen)} VFs of PF {said} has a network interface here, and mode {mode} hands out interfaces: "
             "bind their network driver (drivers_autoprobe of vfpool.sriov.sriov_pf), or use mode hostdev."
         )
+    unseen = _unseen(pf, chosen, mode, len(chosen))
     if _is_down(pf["name"], sysfs):
         raise NotYet(_down(pf), {"pf": pf["name"]} if options["vfs"] is None else {"addresses" if mode == "hostdev" else "interfaces": members})
     skipped = []
@@ -85,12 +88,15 @@ def pool_of_pf(options: dict, pfs: list[dict], sysfs: Sysfs) -> tuple[dict, list
     elif options["vfs"] is None and _is_virtio(pf, sysfs):
         warnings.append(f"libvirt cannot find the VFs of the virtio PF {said}: the pool lists them.")
     elif options["vfs"] is None:
-        return {"pf": pf["name"]}, skipped + unsettled
-    return {"addresses" if mode == "hostdev" else "interfaces": members}, warnings + skipped + unsettled
+        return {"pf": pf["name"]}, skipped + unsettled + unseen
+    return {"addresses" if mode == "hostdev" else "interfaces": members}, warnings + skipped + unsettled + unseen
 
 
-def check_list(pool: dict, pfs: list[dict], sysfs: Sysfs) -> None:
-    """Raises SriovError for a member of an explicit pool with which libvirt starts no guest, NotYet if an earlier task may bring it about."""
+def check_list(pool: dict, pfs: list[dict], sysfs: Sysfs) -> list[str]:
+    """What to warn of an explicit pool.
+
+    Raises SriovError for a member with which libvirt starts no guest, NotYet if an earlier task may bring it about.
+    """
     listed = {kind: pool[kind] for kind in ("interfaces", "addresses")}
     for folder, names in (("class/net", pool["interfaces"]), ("bus/pci/devices", pool["addresses"])):
         for name in names:
@@ -100,12 +106,16 @@ def check_list(pool: dict, pfs: list[dict], sysfs: Sysfs) -> None:
         if not sysfs.exists(f"bus/pci/devices/{address}/physfn"):
             raise SriovError(f"{address}, which is to be a member of the pool, is no VF, and libvirt takes nothing else in mode hostdev: name VFs.")
     wanted = set(pool["interfaces"] + pool["addresses"])
+    warnings = []
     for pf in pfs:
-        if any(vf[key] in wanted for vf in pf["vfs"] for key in ("name", "pci_address")):
+        members = [vf for vf in pf["vfs"] if vf["name"] in wanted or vf["pci_address"] in wanted]
+        if members:
             if pool["addresses"]:
                 _check_interface(pf, "hostdev", sysfs)
             if pf["name"] and _is_down(pf["name"], sysfs):
                 raise NotYet(_down(pf), listed)
+            warnings += _unseen(pf, members, pool["mode"], len(wanted))
+    return warnings
 
 
 def _check_pf(pf: dict, mode: str, vfs: str | None, sysfs: Sysfs) -> None:
@@ -146,6 +156,27 @@ def _unsettled(pf: dict, chosen: list[dict], vfs: str | None, mode: str, sysfs: 
     if vfs is None and pf["num_vfs"] is not None and pf["num_vfs"] != len(chosen):
         counts = f"{pf['num_vfs']} VFs by its count and {len(chosen)} to be found"
         return [f"The PF {describe_pf(pf)} has {counts}: if they are just being made, run this again when all are there."]
+    return []
+
+
+def _unseen(pf: dict, chosen: list[dict], mode: str, members: int) -> list[str]:
+    """What to warn of VFs of which the kernel has no room to tell libvirt, so that no guest starts with them.
+
+    Raises SriovError where these are all of the pool's ``members``.
+    """
+    if len(pf["vfs"]) <= _ALWAYS_TOLD or mode not in ("passthrough", "hostdev") or pf["name"] is None:
+        return []
+    from ansible_collections.vfpool.sriov.plugins.module_utils._rtnetlink import vfs_in_list  # few cards have so many
+
+    with contextlib.suppress(OSError):  # an interface that is not there any more, of which something else is to be said
+        seen, room = vfs_in_list(pf["name"]) or (0, len(pf["vfs"]))
+        unseen = [vf for vf in chosen if vf["index"] >= seen]
+        if unseen and len(pf["vfs"]) > room:
+            said = f"libvirt starts no guest with {_name(unseen)} of PF {describe_pf(pf)}, because the kernel has room to tell it of {room} VFs, and "
+            said += f"of {len(pf['vfs'])} tells it {seen}: make at most {room} with vfpool.sriov.sriov_pf, num_vfs."
+            if len(unseen) == members:
+                raise SriovError(said)
+            return [said]
     return []
 
 

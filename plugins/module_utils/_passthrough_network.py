@@ -156,8 +156,7 @@ def _pool(options: dict, pfs: list[dict] | None) -> tuple[dict, list[str]]:
         return pool_of_pf(options, pfs, sysfs)
     else:
         pool = pool_of(definition(options, {kind: options[kind] for kind in ("interfaces", "addresses")}))
-        check_list(pool, pfs, sysfs)
-        warnings = _check_document_pf(pool, pfs, sysfs)
+        warnings = check_list(pool, pfs, sysfs) + _check_document_pf(pool, pfs, sysfs)
     return {kind: options[kind] for kind in ("pf", "interfaces", "addresses")}, warnings
 
 

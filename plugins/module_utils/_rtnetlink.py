@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the vfpool.sriov authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: two questions to rtnetlink in the network namespace of this thread.
+"""Private to this collection: questions to rtnetlink in the network namespace of this thread that ``ip`` does not put, or for too much.
 
 A host has as many of these namespaces as it has containers, and each would cost a process of ``ip``.
 Sources: linux/netlink.h, rtnetlink.h, if_link.h and net_namespace.h.
@@ -14,18 +14,20 @@ import socket
 import struct
 from collections.abc import Iterator
 
-__all__ = ["links_on"]
+__all__ = ["links_on", "vfs_in_list"]
 
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr
 _ATTRIBUTE = struct.Struct("=HH")  # rtattr
 _ERROR, _DONE, _GETLINK, _GETNSID = 2, 3, 18, 90
 _REQUEST, _DUMP = 0x1, 0x300
 _IFINFOMSG, _RTGENMSG = 16, 4  # their sizes in bytes
-_IFNAME, _LINK, _LINKINFO, _LINK_NETNSID, _INFO_KIND = 3, 5, 18, 37, 1
+_IFNAME, _LINK, _LINKINFO, _VFINFO_LIST, _EXT_MASK, _LINK_NETNSID, _INFO_KIND = 3, 5, 18, 22, 29, 37, 1
+_WITH_VFS = 1  # RTEXT_FILTER_VF, without RTEXT_FILTER_SKIP_STATS
 _NSID, _NSID_FD = 1, 3
 _TYPE = 0x3FFF  # without the flags of an attribute's type
-# The kernel fills a message of a list up to 32 KiB.
-_BUFFER = 65536
+# The kernel fills a message of a list up to 32 KiB. That of a single interface has all of its VFs, each in some 300 bytes.
+_BUFFER = 1024 * 1024
+_LONGEST = 65535  # of an attribute, in bytes
 
 
 def links_on(home: int) -> list[tuple[int, str, str]]:
@@ -40,6 +42,21 @@ def links_on(home: int) -> list[tuple[int, str, str]]:
     return [
         (_number(link[_LINK]), _text(link[_IFNAME]), _text(kind)) for link, kind in zip(links, kinds) if _number(link[_LINK_NETNSID]) == number
     ]
+
+
+def vfs_in_list(name: str) -> tuple[int, int] | None:
+    """How many VFs of an interface its list shows to who asks as libvirt does, and for how many there is room; None without such a list.
+
+    libvirt (virNetDevGetVfConfig) asks for statistics, too. Of a list that is longer than an attribute can be, its length modulo 64 KiB is told
+    (nla_nest_end() of include/net/netlink.h). Raises OSError.
+    """
+    request = struct.pack("=4xi8x", socket.if_nametoindex(name)) + _ATTRIBUTE.pack(_ATTRIBUTE.size + 4, _EXT_MASK) + struct.pack("=I", _WITH_VFS)
+    for body in _ask(_GETLINK, 0, request):
+        listed = dict(_attributes(body[_IFINFOMSG:])).get(_VFINFO_LIST, b"")
+        if len(listed) >= _ATTRIBUTE.size:
+            size, _kind = _ATTRIBUTE.unpack_from(listed)  # of any VF's, as all have the same attributes
+            return len(listed) // size, (_LONGEST - _ATTRIBUTE.size) // size
+    return None
 
 
 def _number_of(namespace: int) -> int | None:

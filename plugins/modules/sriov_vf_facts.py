@@ -281,7 +281,7 @@ ansible_facts:
                 config:
                   description:
                     - What the PF's driver keeps for the VF. Of subset V(config).
-                    - An attribute that the driver does not have is V(null).
+                    - An attribute that the driver does not have is V(null). Of a PF with more than 334 VFs the kernel has no room to tell all.
                   type: dict
                   contains:
                     mac:
