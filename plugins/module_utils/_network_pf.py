@@ -48,7 +48,7 @@ def add_altnames_for(selector: str, pfs: list[dict]) -> None:
     with contextlib.suppress(Unreadable):
         links = ask_links(pfs, beside)().by_name
         for pf in pfs:
-            pf["altnames"] = links.get(pf["name"], {}).get("altnames", [])
+            pf["altnames"] = links.get(pf["name"], pf).get("altnames", [])
 
 
 def pool_of_pf(options: dict, pfs: list[dict], sysfs: Sysfs) -> tuple[dict, list[str]]:

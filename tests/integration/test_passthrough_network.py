@@ -186,7 +186,8 @@ def test_info_of_a_network_that_does_not_exist_names_those_that_do(host: Host, c
 
 
 BAD_PFS = [
-    ("nosuch", "No PF of this host is 'nosuch' (no interface has that name, and no PF has that altname)"),
+    # ip knows nothing of synthetic cards, and so nothing of their altnames.
+    ("nosuch", "No PF of this host is 'nosuch' (no interface has that name, and which altnames the PFs have is not known)"),
     ("plain0", "No PF of this host is 'plain0' (an interface that stands on no PCI device)"),
     ("enp1s0v1", "is a VF of enp1s0"),
     ("enp9s0", "The PF enp9s0 (0000:09:00.0) has no VFs"),
