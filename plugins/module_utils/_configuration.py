@@ -59,7 +59,7 @@ def _add_vf_configs(pf: dict, links: Links, start: Start, incomplete: Incomplete
         link = _link_of(pf, links, start)
         configs = vf_configs(link)
         reason = (
-            f"rtnetlink's list has {len(configs)} of {len(pf['vfs'])} VFs: the kernel cuts it at 64 KiB, or VFs are just being made"
+            f"rtnetlink's list has {len(configs)} of {len(pf['vfs'])} VFs: the kernel cuts it at 64 KiB, VFs are just being made, or the driver tells no more"
             if configs or is_cut(link, len(pf["vfs"]))
             else NO_CONFIGURATION.format(pf["driver"])
         )
@@ -74,7 +74,6 @@ def _add_vf_configs(pf: dict, links: Links, start: Start, incomplete: Incomplete
 def _link_of(pf: dict, links: Links, start: Start) -> dict:
     if pf["name"] is None:
         raise Unreadable("the PF has no network interface here whose name is known, and rtnetlink gives VF configuration through that alone")
-    told = links.by_name.get(pf["name"])
-    if told is None or not links.with_vfs or is_cut(told, len(pf["vfs"])):
-        return read_link(pf["name"], start)
-    return told
+    if links.with_vfs and pf["name"] in links.by_name:
+        return links.by_name[pf["name"]]
+    return read_link(pf["name"], start)

@@ -71,7 +71,7 @@ class _Search:
             # A dual-port card gives a VF two interfaces; the facts name one, the kernel tells the device of each.
             known = self.by_device.get(name) or self.by_device.get(link.get("parentdev", ""))
             if known is not None:
-                self.by_device.update(dict.fromkeys([name, *link.get("altnames", ())], known))
+                self.by_device.update(dict.fromkeys([name, *(link.get("altnames") or ())], known))
         self._claim(link_claims(links.values()))
 
     def look_at_device_files(self, sysfs: Sysfs) -> None:

@@ -11,12 +11,11 @@ from typing import NamedTuple
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._command import Start, ask
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf import ALWAYS_TOLD
 
 __all__ = ["Links", "ask_links", "is_cut", "read_link", "vf_configs"]
 
 _EVERYTHING = ["ip", "-json", "-details", "address", "show"]
-# Of so few VFs the kernel has room to tell each: one takes some 300 bytes of 64 KiB.
-_ALWAYS_TOLD = 128
 
 
 class Links(NamedTuple):
@@ -30,8 +29,8 @@ def ask_links(pfs: list[dict], start: Start) -> Callable[[], Links]:
     """Ask for all interfaces with their addresses and their VFs' configuration, in one process; what comes back waits for the answer.
 
     Where the VFs of one PF do not fit into a message at all (InfiniBand, whose VFs have long addresses), the kernel refuses the whole list,
-    and it is read without VFs, which older releases of iproute2 do not do. Of one of ``pfs`` whose VFs the kernel has cut, altnames that are
-    not told are None. Raises Unreadable.
+    and it is read without VFs, which older releases of iproute2 do not do. One of ``pfs`` whose VFs the kernel has cut is asked for again alone;
+    where they are cut there, too, altnames that are not told are None. Raises Unreadable.
     """
     asked = ask(_EVERYTHING, start, _by_name)
 
@@ -42,10 +41,12 @@ def ask_links(pfs: list[dict], start: Start) -> Callable[[], Links]:
             with suppress(Unreadable):
                 return Links(ask([*_EVERYTHING, "novf"], start, _by_name)(), with_vfs=False)
             raise refusal
-        for pf in pfs:
-            link = told.get(pf["name"], {})
-            if is_cut(link, len(pf["vfs"])):
-                told[pf["name"]] = {**link, "link": None, "altnames": link.get("altnames")}
+        for name, vfs in ((pf["name"], len(pf["vfs"])) for pf in pfs):
+            if is_cut(told.get(name, {}), vfs):
+                with suppress(Unreadable):
+                    told[name] = read_link(name, start)
+                if is_cut(told[name], vfs):
+                    told[name] = {**told[name], "link": None, "altnames": told[name].get("altnames")}
         return Links(told, with_vfs=True)
 
     return links
@@ -57,7 +58,7 @@ def is_cut(link: dict, vfs: int) -> bool:
     The kernel writes them all, and their length modulo 64 KiB (nla_nest_end() of include/net/netlink.h). So the list ends anywhere, even before
     the first; and ``ip`` takes the rest of it for the PF's own: it misses altnames, and makes up an interface that the PF stands on.
     """
-    return len(link.get("vfinfo_list", range(vfs))) != vfs > _ALWAYS_TOLD
+    return vfs > ALWAYS_TOLD and len(link.get("vfinfo_list", range(vfs))) != vfs
 
 
 def read_link(name: str, start: Start) -> dict:

@@ -19,7 +19,10 @@ from typing import Any, NamedTuple, TypeVar
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import function_below, is_pci_address, pci_sort_key
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
-__all__ = ["find_pfs", "read_vfs"]
+__all__ = ["ALWAYS_TOLD", "find_pfs", "read_vfs"]
+
+# Of so few VFs of a PF rtnetlink has room to tell each: one takes some 300 bytes of 64 KiB.
+ALWAYS_TOLD = 128
 
 _DEVICES = "bus/pci/devices"
 _Answer = TypeVar("_Answer")

@@ -14,8 +14,8 @@ description:
     everything else is there.
   - A property that a device does not have is V(null) as well, and not named there. So is all that belongs to a subset that was not asked for.
   - Is cheap enough to run everywhere, one call for all VFs of a host. It starts one process for the host and one for each PF, none for a VF,
-    and on a host without SR-IOV none at all. Where the VFs of a PF do not fit into one answer of the kernel, as with InfiniBand's long addresses,
-    it starts one more for the host and one more for each PF.
+    and on a host without SR-IOV none at all. Where the VFs of a PF do not fit into one answer of the kernel, for their number or as with InfiniBand's
+    long addresses, it starts one more for the host and one more for each PF.
   - Can gather beside M(ansible.builtin.setup) whenever facts are gathered. See the examples.
 author:
   - the vfpool.sriov authors (@vfpool)

@@ -97,7 +97,7 @@ def test_a_list_that_the_kernel_cut_is_not_passed_on_as_whole(card: Tree) -> Non
     sriov = ask(card, Commands([link("enp1s0", vfs=2)]))
     assert [config is None for config in configs(sriov)] == [False, False, True, True]
     assert lacks(sriov) == {
-        "vfs[2-3].config": "rtnetlink's list has 2 of 4 VFs: the kernel cuts it at 64 KiB, or VFs are just being made",
+        "vfs[2-3].config": "rtnetlink's list has 2 of 4 VFs: the kernel cuts it at 64 KiB, VFs are just being made, or the driver tells no more",
     }
 
 
@@ -114,17 +114,19 @@ def crowded(tree: Tree) -> Tree:
 @pytest.mark.parametrize("told", [0, 5])
 def test_a_list_that_is_cut_even_before_its_first_vf_does_not_pass_for_a_driver_without_configuration(crowded: Tree, told: int) -> None:
     sriov = ask(crowded, Commands([link("enp1s0", vfs=told, link=None)]))
-    reason = f"rtnetlink's list has {told} of {TOO_MANY} VFs: the kernel cuts it at 64 KiB, or VFs are just being made"
+    reason = f"rtnetlink's list has {told} of {TOO_MANY} VFs: the kernel cuts it at 64 KiB, VFs are just being made, or the driver tells no more"
     assert lacks(sriov) == {f"vfs[{told}-{TOO_MANY - 1}].config": reason}
     assert sriov["pfs"][0]["altnames"] == ["altenp1s0"]
 
 
 def test_a_cut_list_is_asked_for_again_where_it_has_more_room(tree: Tree) -> None:
     tree.pf("enp1s0", "0000:01:00.0", vfs=256, stride=1)
-    commands = Commands([link("enp1s0", vfs=256)])
-    commands.refusals[EVERYTHING] = 0, json.dumps([link("enp1s0", vfs=34)]), "Truncated VF list: enp1s0\n"
+    whole, cut = link("enp1s0", vfs=256), link("enp1s0", vfs=34)
+    del whole["altnames"], cut["altnames"]
+    commands = Commands([whole])
+    commands.refusals[EVERYTHING] = 0, json.dumps([cut]), "Truncated VF list: enp1s0\n"
     sriov = ask(tree, commands)
-    assert (None in configs(sriov), lacks(sriov)) == (False, {})
+    assert (None in configs(sriov), sriov["pfs"][0]["altnames"], lacks(sriov)) == (False, [], {})
     assert commands.asked == [EVERYTHING, f"{EVERYTHING} dev enp1s0", "devlink -j dev eswitch show pci/0000:01:00.0"]
 
 
@@ -134,6 +136,12 @@ def test_altnames_that_ip_misses_behind_a_cut_list_are_not_known(crowded: Tree) 
     sriov = ask(crowded, Commands([told]), MIN)
     assert sriov["pfs"][0]["altnames"] is None
     assert lacks(sriov) == {"altnames": f"ip cannot tell whether it has any beside {TOO_MANY} VFs"}
+
+
+def test_an_interface_that_goes_away_behind_a_cut_list_is_as_it_was_told(crowded: Tree) -> None:
+    commands = Commands([link("enp1s0", vfs=62)])
+    commands.refusals[f"{EVERYTHING} dev enp1s0"] = 1, "", 'Device "enp1s0" does not exist.'
+    assert len([config for config in configs(ask(crowded, commands)) if config]) == 62
 
 
 def test_an_interface_that_ip_makes_up_behind_a_cut_list_holds_no_vf(crowded: Tree) -> None:
@@ -327,6 +335,7 @@ def test_a_selector_that_fits_no_pf_says_what_there_is(card: Tree, selector: str
 
 def test_a_mac_address_that_fits_none_may_be_that_of_a_pf_whose_interface_is_elsewhere(card: Tree) -> None:
     card.pf("enp2s0", "0000:02:00.0").elsewhere()
+    card.pf(None, "0000:03:00.0")
     message = r"'52:54:00:00:00:99' \(that of 0000:02:00.0 is not known, as the interface was moved to another network namespace\): the PFs are"
     with pytest.raises(SriovError, match=message):
         ask(card, Commands([link("enp1s0")]), MIN, ["52:54:00:00:00:99"])
