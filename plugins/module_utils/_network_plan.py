@@ -101,6 +101,8 @@ class NetworkPlanner:
         return [taken for taken in map(take, self.forgotten) if taken is not None]
 
     def _check_version(self, wanted: Element) -> None:
+        if not hasattr(libvirt(), "VIR_NETWORK_DEFINE_VALIDATE"):
+            raise SriovError("The Python binding of libvirt on this host is older than 7.7, the first that refuses a misspelt network: install a later one.")
         titles = [tag for tag in ("title", "description") if wanted.find(tag) is not None]
         version = self.connected.getLibVersion()
         if titles and version < _TITLES_SINCE:

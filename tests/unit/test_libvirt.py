@@ -4,18 +4,22 @@
 from __future__ import annotations
 
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_plan import NetworkPlanner
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import parse_network
 
 
 def test_a_binding_that_is_too_old_is_told_by_what_it_lacks_and_not_by_an_error_of_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "libvirt.py").write_text("VIR_NETWORK_XML_INACTIVE = 1\n")  # Debian 11 has libvirt 7.0
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "libvirt", raising=False)
+    binding = ModuleType("libvirt")  # as that of libvirt 7.0, which Debian 11 has
+    vars(binding).update(__spec__=ModuleSpec("libvirt", None), registerErrorHandler=lambda *_handler: None)
+    monkeypatch.setitem(sys.modules, "libvirt", binding)
+    planner = NetworkPlanner(None, None, {"name": "n", "on_in_use": "fail"}, Journal("n", str(tmp_path)), [])
     with pytest.raises(SriovError, match=r"is older than 7\.7, .*: install a later one\.$"):
-        libvirt()
-    del sys.modules["libvirt"]
+        planner.present(parse_network("<network><name>n</name><forward mode='passthrough'><pf dev='enp1s0'/></forward></network>"), [])
