@@ -121,8 +121,11 @@ class _Port:
     def _network(self) -> Any:
         """Libvirt's network, or None where no network is as good as no lease. Raises SriovError where that will not do."""
         network = find_network(self.connected, self.name)
-        if network is None and self.options["state"] == "absent" and self.journal.read() is None:
-            return None
+        if network is None and self.options["state"] == "absent":
+            if self.journal.read() is None:
+                return None
+            finish = "finish that first with vfpool.sriov.passthrough_network"
+            raise SriovError(f"The network {self.name} went away in the middle of a rebuild, and its leases are on record alone: {finish}.")
         if network is None:
             raise SriovError(f"There is no network {self.name}: define it with vfpool.sriov.passthrough_network.")
         if not network.isActive() and self.options["state"] == "present" and self.journal.read() is None:

@@ -31,7 +31,7 @@ options:
     choices:
       present: The lease is held. A lease that is there already stays as it is.
       absent: >-
-        The lease is given back; of a network that is no more there is none. Refused for the lease of a libvirt guest that runs,
+        The lease is given back. Where the network is gone, so is the lease. Refused for the lease of a libvirt guest that runs,
         because libvirt gives that back itself, and for a lease that is not as O(owner_name), O(owner_uuid), O(mac) or O(plug) say.
     default: present
   uuid:

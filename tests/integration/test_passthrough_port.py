@@ -128,7 +128,8 @@ def test_a_mistake_is_told_in_one_sentence(host: Host, options, words):
 
 
 def test_of_a_network_that_is_no_more_no_lease_is_left(host: Host):
-    assert host.module("passthrough_port", **FIREWALL, state="absent")["port"] is None
+    released = host.module("passthrough_port", **FIREWALL, state="absent")
+    assert (released["changed"], released["port"]) == (False, None)
     assert "There is no network n" in host.refusal("passthrough_port", **FIREWALL)
 
 
