@@ -47,8 +47,8 @@ class VfDrivers:
     def refuse_impossible(self, driver: str) -> None:
         """Raise SriovError, before anything is written, for a driver that this host does not have or cannot use."""
         known = driver in ("none", "default") or self._is_loaded(driver)
-        # An empty name is the folder of all drivers, and modprobe would take a path or an option; of names of modules alone it knows vfio_pci.
-        if not _NAME.match(driver) or driver == "vfio_pci" or not (known or self._modprobe("--dry-run", "--quiet", driver)):
+        # An empty name is the folder of all drivers, and modprobe would take a path, an option, or the name of a module whose driver has another.
+        if not _NAME.match(driver) or driver in ("vfio_pci", "pci_stub") or not (known or self._modprobe("--dry-run", "--quiet", driver)):
             raise SriovError(f"No driver of this host is {driver!r}: write vfio-pci, none, default for the card's own, or install its module.")
         if driver.startswith("vfio") and not self._has_iommu():
             raise SriovError(

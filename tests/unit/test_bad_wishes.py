@@ -53,9 +53,9 @@ def test_an_mtu_is_not_measured_by_limits_that_the_driver_does_not_name(kernel: 
     assert refusal(kernel, mtu=67) == "mtu 67 is not one that enp1s0 (0000:01:00.0) can have: write 68 or more."
 
 
-@pytest.mark.parametrize("driver", ["nosuch", "", " ", ".", "../devices", "igbvf/module", "--version", "igbvf\n", "vfio_pci"])
+@pytest.mark.parametrize("driver", ["nosuch", "", " ", ".", "../devices", "igbvf/module", "--version", "igbvf\n", "vfio_pci", "pci_stub"])
 def test_a_driver_that_the_host_does_not_have_is_refused_before_anything_is_written(kernel: RecordedKernel, driver: str) -> None:
-    kernel.drivers = {"--version", "igbvf\n", "vfio_pci"}  # what modprobe would take
+    kernel.drivers = {"--version", "igbvf\n", "vfio_pci", "pci_stub"}  # what modprobe would take
     assert refusal(kernel, vfs=[{"index": "0", "driver": driver}]) == (
         f"No driver of this host is {driver!r}: write vfio-pci, none, default for the card's own, or install its module."
     )
