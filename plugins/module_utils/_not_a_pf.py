@@ -8,6 +8,7 @@ Source: Documentation/ABI/testing/sysfs-bus-pci of the Linux kernel (sriov_total
 
 from __future__ import annotations
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import function_in, is_pci_address, normal_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
@@ -23,7 +24,7 @@ def what_it_is(selector: str, pfs: list[dict], sysfs: Sysfs) -> str:
         address = normal_pci_address(selector)
         return _of_function(address, pfs, sysfs) if sysfs.exists(f"{_DEVICES}/{address}") else "no PCI device has that address"
     if ":" in selector:  # a MAC address
-        moved = [describe_pf(pf) for pf in pfs if pf["name"] is None and pf["altnames"] is None]
+        moved = [describe_pf(pf) for pf in pfs if pf["name"] is None and interfaces_of(pf["pci_address"], sysfs) == []]
         return f"that of {', '.join(moved)} is not known, as the interface was moved to another network namespace" if moved else ""
     if not sysfs.exists(f"class/net/{selector}"):
         known = all(pf["altnames"] is not None for pf in pfs)
