@@ -33,5 +33,8 @@ def function_of(interface: str, sysfs: Sysfs) -> str | None:
 
 
 def is_network_card(address: str, sysfs: Sysfs) -> bool:
-    """Whether the function at ``address`` is a network controller, rather than of another class of PCI devices (a disk, an accelerator). Raises OSError."""
+    """Whether the function at ``address`` is a network controller, rather than of another class of PCI devices (a disk, an accelerator).
+
+    One of unknown class may be, so that nothing of it is taken for missing by nature. Raises OSError.
+    """
     return (sysfs.text(f"bus/pci/devices/{address}/class") or "0x02").startswith("0x02")
