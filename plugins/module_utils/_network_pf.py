@@ -10,7 +10,7 @@ import contextlib
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError, Unreadable
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import is_local
-from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf import ALWAYS_TOLD, find_pfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._pool import pool_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import parse_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
@@ -20,8 +20,6 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incompl
 __all__ = ["NotYet", "add_altnames_for", "check_list", "host_pfs", "pool_of_pf"]
 
 _IFF_UP = 0x1  # linux/if.h
-# Of so few VFs the kernel has room to tell each: one takes some 300 bytes of 64 KiB.
-_ALWAYS_TOLD = 128
 
 
 class NotYet(SriovError):
@@ -73,7 +71,7 @@ def pool_of_pf(options: dict, pfs: list[dict], sysfs: Sysfs) -> tuple[dict, list
             f"None of the {len(chosen)} VFs of PF {said} has a network interface here, and mode {mode} hands out interfaces: "
             "bind their network driver (drivers_autoprobe of vfpool.sriov.sriov_pf), or use mode hostdev."
         )
-    unseen = _unseen(pf, chosen, mode, len(chosen))
+    unseen = _unseen(pf, [vf for vf in chosen if vf[by] in members], mode)
     if _is_down(pf["name"], sysfs):
         raise NotYet(_down(pf), {"pf": pf["name"]} if options["vfs"] is None else {"addresses" if mode == "hostdev" else "interfaces": members})
     skipped = []
@@ -114,7 +112,7 @@ def check_list(pool: dict, pfs: list[dict], sysfs: Sysfs) -> list[str]:
                 _check_interface(pf, "hostdev", sysfs)
             if pf["name"] and _is_down(pf["name"], sysfs):
                 raise NotYet(_down(pf), listed)
-            warnings += _unseen(pf, members, pool["mode"], len(wanted))
+            warnings += _unseen(pf, members, pool["mode"])
     return warnings
 
 
@@ -159,24 +157,19 @@ def _unsettled(pf: dict, chosen: list[dict], vfs: str | None, mode: str, sysfs: 
     return []
 
 
-def _unseen(pf: dict, chosen: list[dict], mode: str, members: int) -> list[str]:
-    """What to warn of VFs of which the kernel has no room to tell libvirt, so that no guest starts with them.
-
-    Raises SriovError where these are all of the pool's ``members``.
-    """
-    if len(pf["vfs"]) <= _ALWAYS_TOLD or mode not in ("passthrough", "hostdev") or pf["name"] is None:
+def _unseen(pf: dict, members: list[dict], mode: str) -> list[str]:
+    """What to warn of members of which the kernel has no room to tell libvirt, so that no guest starts with them. Other consumers do not mind."""
+    if len(pf["vfs"]) <= ALWAYS_TOLD or mode not in ("passthrough", "hostdev") or pf["name"] is None:
         return []
     from ansible_collections.vfpool.sriov.plugins.module_utils._rtnetlink import vfs_in_list  # few cards have so many
 
     with contextlib.suppress(OSError):  # an interface that is not there any more, of which something else is to be said
         seen, room = vfs_in_list(pf["name"]) or (0, len(pf["vfs"]))
-        unseen = [vf for vf in chosen if vf["index"] >= seen]
+        unseen = [vf for vf in members if vf["index"] >= seen]
         if unseen and len(pf["vfs"]) > room:
-            said = f"libvirt starts no guest with {_name(unseen)} of PF {describe_pf(pf)}, because the kernel has room to tell it of {room} VFs, and "
-            said += f"of {len(pf['vfs'])} tells it {seen}: make at most {room} with vfpool.sriov.sriov_pf, num_vfs."
-            if len(unseen) == members:
-                raise SriovError(said)
-            return [said]
+            said = f"libvirt starts no guest with {_name(unseen)} of PF {describe_pf(pf)}, because the kernel has room to tell it of {room} VFs, and"
+            others = f"hand out VF {format_ranges(range(seen))} alone (vfs), or " if seen else ""
+            return [f"{said} of {len(pf['vfs'])} tells it {seen}: {others}make at most {room} VFs (num_vfs of vfpool.sriov.sriov_pf)."]
     return []
 
 

@@ -177,7 +177,7 @@ def _check_document_pf(pool: dict, pfs: list[dict], sysfs: Sysfs) -> list[str]:
     add_altnames_for(pf, pfs)
     found, warnings = pool_of_pf({"pf": pf, "vfs": None, "mode": pool["mode"]}, pfs, sysfs)
     if found != {"pf": pf}:
-        said = warnings[0] if warnings else f"libvirt knows the PF {pf} only as {found['pf']}."
+        said = f"libvirt knows the PF {pf} only as {found['pf']}." if "pf" in found else warnings[0]
         raise SriovError(f"The xml names the PF {pf}, from which libvirt cannot make the pool: {said} List its VFs, or use the option pf.")
     return warnings
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the vfpool.sriov authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: questions to rtnetlink in the network namespace of this thread that ``ip`` does not put, or for too much.
+"""Private to this collection: questions to rtnetlink in the network namespace of this thread that ``ip`` does not put, or at too high a price.
 
 A host has as many of these namespaces as it has containers, and each would cost a process of ``ip``.
 Sources: linux/netlink.h, rtnetlink.h, if_link.h and net_namespace.h.
@@ -52,9 +52,10 @@ def vfs_in_list(name: str) -> tuple[int, int] | None:
     """
     request = struct.pack("=4xi8x", socket.if_nametoindex(name)) + _ATTRIBUTE.pack(_ATTRIBUTE.size + 4, _EXT_MASK) + struct.pack("=I", _WITH_VFS)
     for body in _ask(_GETLINK, 0, request):
-        listed = dict(_attributes(body[_IFINFOMSG:])).get(_VFINFO_LIST, b"")
-        if len(listed) >= _ATTRIBUTE.size:
-            size, _kind = _ATTRIBUTE.unpack_from(listed)  # of any VF's, as all have the same attributes
+        # The first: what follows a list that was cut are bytes of VFs.
+        listed = next((content for kind, content in _attributes(body[_IFINFOMSG:]) if kind == _VFINFO_LIST), b"")
+        size = _ATTRIBUTE.unpack_from(listed)[0] if len(listed) >= _ATTRIBUTE.size else 0
+        if size:  # of any VF's, as all have the same attributes
             return len(listed) // size, (_LONGEST - _ATTRIBUTE.size) // size
     return None
 

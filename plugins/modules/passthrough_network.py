@@ -72,7 +72,7 @@ options:
     default: fail
 notes:
   - Where a PF has more than 221 VFs, libvirt starts guests in the modes V(passthrough) and V(hostdev) with some of them at most, for want of room
-    in the kernel's answer. This module warns of the others, and fails where none is left.
+    in the kernel's answer. This module warns of the others.
   - With a O(uri) of another host, O(pf) is the name of its interface, and O(vfs) is refused. Whether that PF exists, has VFs and is up cannot be
     checked from here, so a mistake shows only when libvirt starts the network.
   - With a O(uri) of another host, a changed definition is applied with every lease kept. But a pool that is stale because VFs came or went is not

@@ -33,7 +33,7 @@ options:
       - The number of VFs, or V(max) for as many as the card has.
       - The number that the PF already has is no change. V(0) destroys all VFs.
       - For guests of libvirt, take at most 221. Of more VFs the kernel has no room to tell libvirt, and no guest starts with the last of them, with
-        222 not even with the first. A driver that keeps no VF configuration, such as virtio's, is no matter of that.
+        222 not even with the first. That does not concern drivers without VF configuration, such as virtio's.
     type: str
   drivers_autoprobe:
     description:
