@@ -50,8 +50,7 @@ def vfs_in_list(name: str) -> tuple[int, int] | None:
     libvirt (virNetDevGetVfConfig) asks for statistics, too. Of a list that is longer than an attribute can be, its length modulo 64 KiB is told
     (nla_nest_end() of include/net/netlink.h). Raises OSError.
     """
-    request = struct.pack("=4xi8x", socket.if_nametoindex(name)) + _ATTRIBUTE.pack(_ATTRIBUTE.size + 4, _EXT_MASK) + struct.pack("=I", _WITH_VFS)
-    for body in _ask(_GETLINK, 0, request):
+    for body in _ask(_GETLINK, 0, struct.pack("=4xi8x", socket.if_nametoindex(name)) + _attribute(_EXT_MASK, _WITH_VFS)):
         # The first: what follows a list that was cut are bytes of VFs.
         listed = next((content for kind, content in _attributes(body[_IFINFOMSG:]) if kind == _VFINFO_LIST), b"")
         size = _ATTRIBUTE.unpack_from(listed)[0] if len(listed) >= _ATTRIBUTE.size else 0
@@ -62,8 +61,7 @@ def vfs_in_list(name: str) -> tuple[int, int] | None:
 
 def _number_of(namespace: int) -> int | None:
     """By which number this namespace knows the one that a file descriptor is open on, if at all."""
-    request = bytes(_RTGENMSG) + _ATTRIBUTE.pack(_ATTRIBUTE.size + 4, _NSID_FD) + struct.pack("=I", namespace)
-    for body in _ask(_GETNSID, 0, request):
+    for body in _ask(_GETNSID, 0, bytes(_RTGENMSG) + _attribute(_NSID_FD, namespace)):
         number = _number(dict(_attributes(body[_RTGENMSG:]))[_NSID])
         return number if number >= 0 else None
     return None
@@ -88,6 +86,10 @@ def _ask(kind: int, flags: int, body: bytes) -> Iterator[bytes]:
                 position += length + -length % 4
             if not flags & _DUMP:
                 return
+
+
+def _attribute(kind: int, number: int) -> bytes:
+    return _ATTRIBUTE.pack(_ATTRIBUTE.size + 4, kind) + struct.pack("=I", number)
 
 
 def _attributes(content: bytes) -> Iterator[tuple[int, bytes]]:
