@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run, beside, in_turn
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links, ask_links
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links, add_altnames, ask_links
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs, read_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
@@ -46,7 +46,8 @@ def gather(selectors: list[str] | None, wanted: frozenset[str], run: Run | None 
         links = asked()
     except Unreadable as error:
         why_none = str(error)
-    _add_altnames(pfs, links.by_name, why_none, incomplete)
+    add_altnames(pfs, links.by_name)
+    _note_altnames(pfs, links.by_name, why_none, incomplete)
     pfs = _selected(selectors, pfs, sysfs)
     for pf in pfs:
         read_vfs(pf, links.by_name, sysfs, incomplete)
@@ -67,12 +68,8 @@ def _selected(selectors: list[str] | None, pfs: list[dict], sysfs: Sysfs) -> lis
     return [pf for pf in pfs if pf["pci_address"] in addresses]
 
 
-def _add_altnames(pfs: list[dict], links: dict[str, dict], why_none: str, incomplete: Incomplete) -> None:
+def _note_altnames(pfs: list[dict], links: dict[str, dict], why_none: str, incomplete: Incomplete) -> None:
     for pf in pfs:
-        name = pf["name"]
-        if name is None:
-            continue
-        pf["altnames"] = links.get(name, {"altnames": None}).get("altnames", [])
-        if pf["altnames"] is None:
-            why = f"ip cannot tell whether it has any beside {len(pf['vfs'])} VFs" if name in links else f"ip names no interface {name}"
+        if pf["altnames"] is None and pf["name"] is not None:
+            why = f"ip cannot tell whether it has any beside {len(pf['vfs'])} VFs" if pf["name"] in links else f"ip names no interface {pf['name']}"
             incomplete.note("altnames", pf["pci_address"], why_none or why)

@@ -13,7 +13,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._command import Start
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import ALWAYS_TOLD
 
-__all__ = ["Links", "ask_links", "is_cut", "read_link", "vf_configs"]
+__all__ = ["Links", "add_altnames", "ask_links", "is_cut", "read_link", "vf_configs"]
 
 _EVERYTHING = ["ip", "-json", "-details", "address", "show"]
 
@@ -59,6 +59,12 @@ def is_cut(link: dict, vfs: int) -> bool:
     the first; and ``ip`` takes the rest of it for the PF's own: it misses altnames, and makes up an interface that the PF stands on.
     """
     return vfs > ALWAYS_TOLD and len(link.get("vfinfo_list", range(vfs))) != vfs
+
+
+def add_altnames(pfs: list[dict], links: dict[str, dict]) -> None:
+    """Set the altnames of each PF that is among ``links``, which are as in ``Links.by_name``."""
+    for pf in pfs:
+        pf["altnames"] = links.get(pf["name"], pf).get("altnames", [])
 
 
 def read_link(name: str, start: Start) -> dict:

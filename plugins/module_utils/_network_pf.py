@@ -41,12 +41,10 @@ def add_altnames_for(selector: str, pfs: list[dict]) -> None:
         return
     # Few runs need what asks for them.
     from ansible_collections.vfpool.sriov.plugins.module_utils._command import beside
-    from ansible_collections.vfpool.sriov.plugins.module_utils._link import ask_links
+    from ansible_collections.vfpool.sriov.plugins.module_utils._link import add_altnames, ask_links
 
     with contextlib.suppress(Unreadable):
-        links = ask_links(pfs, beside)().by_name
-        for pf in pfs:
-            pf["altnames"] = links.get(pf["name"], pf).get("altnames", [])
+        add_altnames(pfs, ask_links(pfs, beside)().by_name)
 
 
 def pool_of_pf(options: dict, pfs: list[dict], sysfs: Sysfs) -> tuple[dict, list[str]]:
