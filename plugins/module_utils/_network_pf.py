@@ -63,16 +63,16 @@ def pool_of_pf(options: dict, pfs: list[dict], sysfs: Sysfs) -> tuple[dict, list
     away = [vf for vf in chosen if _is_elsewhere(vf, sysfs)]
     by = "pci_address" if mode == "hostdev" else "name"
     nameless = [vf for vf in chosen if vf[by] is None and vf not in away]
-    members = [vf[by] for vf in chosen if vf[by] is not None and vf not in away]
+    handed_out = [vf for vf in chosen if vf[by] is not None and vf not in away]
+    members = [vf[by] for vf in handed_out]
     if not members:
         raise SriovError(
             f"None of the {len(chosen)} VFs of PF {said} has a network interface here, and mode {mode} hands out interfaces: "
             "bind their network driver (drivers_autoprobe of vfpool.sriov.sriov_pf), or use mode hostdev."
         )
-    unseen = _unseen(pf, [vf for vf in chosen if vf[by] in members], mode)
     if _is_down(pf["name"], sysfs):
         raise NotYet(_down(pf), {"pf": pf["name"]} if options["vfs"] is None else {"addresses" if mode == "hostdev" else "interfaces": members})
-    skipped = []
+    unseen, skipped = _unseen(pf, handed_out, mode), []
     if nameless:
         skipped.append(f"{_name(nameless)} of PF {said} has no network interface, so it is no member: bind its network driver, or use mode hostdev.")
     warnings = []
