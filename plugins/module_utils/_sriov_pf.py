@@ -21,6 +21,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfK
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_plan import PfPlan
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._udev import settle
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers
 
 __all__ = ["bring_about"]
@@ -35,16 +36,22 @@ def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict:
     everything, usage = frozenset(("min", "config", "usage")), frozenset(("min", "usage"))
     address = gather([module.params["pf"]], frozenset(("min",)), run, sysfs)["pfs"][0]["pci_address"]
 
-    def look_again() -> tuple[dict, list[str]]:
-        return _for_plan(gather([address], usage, run, sysfs))
+    def look(wanted: frozenset[str]) -> dict:
+        """The facts; once more where it is not known who uses a VF: udev may just have been renaming its interface."""
+        sriov = gather([address], wanted, run, sysfs)
+        pf, _reasons = _for_plan(sriov)
+        if all(vf["used_by"] is not None for vf in pf["vfs"]):
+            return sriov
+        settle(pf, sysfs, timeout)
+        return gather([address], wanted, run, sysfs)
 
     with locked("PF", address, timeout, check=module.check_mode):
-        sriov = gather([address], everything, run, sysfs)
+        sriov = look(everything)
         now, unknown_use = _for_plan(sriov)
         if module.params["eswitch_mode"]:
             _refuse_unread_mode(sriov)
         kernel, drivers = PfKernel(now, run, timeout, sysfs), VfDrivers(now, run, timeout, sysfs)
-        wish = PfPlan(now, module.params, kernel, drivers, look_again, unknown_use)
+        wish = PfPlan(now, module.params, kernel, drivers, lambda: _for_plan(look(usage)), unknown_use)
         warnings = wish.warnings + (_lost_settings(now, sriov["incomplete"]) if wish.destroys_vfs else [])
         networks, doubt = dependent_networks(now) if wish.destroys_vfs and NO_LIBVIRT not in unknown_use else ([], None)
         if not module.check_mode and wish.plan.changed:

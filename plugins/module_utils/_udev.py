@@ -14,7 +14,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import in
 from ansible_collections.vfpool.sriov.plugins.module_utils._kernel_log import KernelLog
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
-__all__ = ["VfWatch", "has_interface"]
+__all__ = ["VfWatch", "has_interface", "settle"]
 
 _DEVICES = "bus/pci/devices"
 # Drivers that hand a VF to user space: it has no network interface, and none will come.
@@ -26,6 +26,12 @@ _BUFFER = 16 * 1024 * 1024
 def has_interface(driver: str) -> bool:
     """Whether a driver of a network card makes a network interface, rather than to hand the device to user space."""
     return not driver.startswith(_WITHOUT_INTERFACE)
+
+
+def settle(pf: dict, sysfs: Sysfs, timeout: float) -> None:
+    """Return when udev is done with each VF of a PF, or after ``timeout`` seconds; what it is not done with then, whoever looks next finds out."""
+    with VfWatch(pf["pci_address"], sysfs) as watch, contextlib.suppress(SriovError):
+        watch.wait([vf["index"] for vf in pf["vfs"]], timeout)
 
 
 class VfWatch:

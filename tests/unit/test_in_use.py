@@ -155,6 +155,23 @@ def test_without_libvirt_no_guest_of_its_holds_a_vf(kernel: RecordedKernel, inst
         assert foretell(kernel, **options)[0]["actions"] == ["take VF 0 of enp1s0 (0000:01:00.0) from its driver"]
 
 
+@pytest.mark.parametrize("installed", [False], indirect=True)
+def test_a_vf_that_udev_renames_while_its_holders_are_looked_for_is_looked_at_again(
+    kernel: RecordedKernel, installed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen on a laboratory host: a run that was ended while it made VFs could not undo that, because ``ip names no interface eth2``."""
+    tell, told = kernel.run, []
+
+    def run(command: list[str]) -> tuple[int, str, str]:
+        code, out, err = tell(command)
+        told.extend([command] if "address" in command else [])
+        # The second question is the plan's: the interface has not yet, or no more, the name that sysfs has for it.
+        return code, out.replace("enp1s0v1", "eth2") if len(told) == 2 else out, err
+
+    monkeypatch.setattr(kernel, "run", run)
+    assert foretell(kernel, num_vfs="4")[0]["actions"] == ["destroy VF 0-2 of enp1s0 (0000:01:00.0)", "make 4 VFs on enp1s0 (0000:01:00.0)"]
+
+
 @pytest.mark.parametrize("mode", ["legacy", "switchdev"])
 def test_a_mode_of_the_switch_that_cannot_be_read_is_not_taken_for_any(kernel: RecordedKernel, installed: bool, mode: str) -> None:
     kernel.refusals["devlink -j dev eswitch show pci/0000:01:00.0"] = "kernel answers: Connection timed out"
