@@ -15,7 +15,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import 
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 
-__all__ = ["affected", "describe_holder", "refuse_if_in_use", "refuse_if_open", "without_libvirt"]
+__all__ = ["affected", "describe_holder", "refuse_if_in_use", "refuse_if_open", "refuse_to_cut_off", "without_libvirt"]
 
 _USED_BY = re.compile(r"vfs\[(.+)\]\.used_by")
 
@@ -36,7 +36,7 @@ def refuse_if_in_use(pf: dict, indices: Iterable[int], change: str, reasons: Ite
     unknown = [vf["index"] for vf in pf["vfs"] if vf["index"] in lost and vf["used_by"] is None]
     if not holders and not unknown:
         return
-    parts = [f"VF {holder['vf']} is held by {describe_holder(holder)}" for holder in holders]
+    parts = _held(holders)
     if unknown:
         why = f" ({'; '.join(reasons)})" if reasons else ""
         parts.append(f"whether VF {format_ranges(unknown)} is in use is not known{why}")
@@ -53,6 +53,18 @@ def refuse_if_open(pf: dict, indices: Iterable[int]) -> None:
     if holders:
         held = ", ".join(f"VF {holder['vf']} of {describe_pf(pf)} is open in {describe_holder(holder)}" for holder in holders)
         raise SriovError(f"{held}, and the kernel takes a VF from nobody who has it open by VFIO: stop or detach it there first.", affected=holders)
+
+
+def refuse_to_cut_off(pf: dict) -> None:
+    """Raise SriovError, naming every holder, when someone uses a VF of ``pf`` now: on most cards its connection is lost while the PF's link is down."""
+    users = [holder for holder in affected(pf, (vf["index"] for vf in pf["vfs"])) if is_active(holder)]
+    if users:
+        said = f"With the link of {describe_pf(pf)} down its VFs have no connection, but {', '.join(_held(users))}"
+        raise SriovError(f"{said}: free them first, or say on_in_use: force.", affected=users)
+
+
+def _held(holders: list[dict]) -> list[str]:
+    return [f"VF {holder['vf']} is held by {describe_holder(holder)}" for holder in holders]
 
 
 def _open_by_vfio(pf: dict, lost: set[int]) -> list[dict]:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import affected, refuse_if_in_use, refuse_if_open
+from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import affected, refuse_if_in_use, refuse_if_open, refuse_to_cut_off
 from ansible_collections.vfpool.sriov.plugins.module_utils._persistence import Persistence
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
@@ -92,7 +92,7 @@ class PfPlan:
             make, undo = partial(self._kernel.make_vfs, count), partial(self._kernel.put_vfs_back, 0)
             self.plan.add(f"make {count} VFs on {self._name}", make, undo, partial(self._check, "destroy the VFs that are there now"))
         if self._wish["link"] is not None:
-            self._plan_interface("link", "up" if self._kernel.is_up() else "down", self._wish["link"])
+            self._plan_link(self._wish["link"])
         if not self._remakes_vfs:
             self._guard(vfs.loses_driver(), _REBIND, unknown_use)
         vfs.add_steps(self.plan, partial(self._check, _REBIND))
@@ -171,6 +171,13 @@ class PfPlan:
     def _plan_eswitch_mode(self, wanted: str) -> None:
         set_to = self._kernel.set_eswitch_mode
         self.plan.add(f"set eswitch_mode of {self._name} to {wanted}", partial(set_to, wanted), partial(set_to, self._pf["eswitch_mode"]))
+
+    def _plan_link(self, wanted: str) -> None:
+        now = "up" if self._kernel.is_up() else "down"
+        # Of VFs that this plan destroys the holders were asked after already.
+        if now == "up" and wanted == "down" and not self._remakes_vfs and self._wish["on_in_use"] == "fail":
+            refuse_to_cut_off(self._pf)
+        self._plan_interface("link", now, wanted)
 
     def _plan_interface(self, option: str, now: Any, wanted: Any) -> None:
         if self._differs(option, now, wanted):

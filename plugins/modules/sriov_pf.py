@@ -42,7 +42,8 @@ options:
     type: bool
   link:
     description:
-      - Whether the PF's link is switched on. No guest can use a VF of a PF whose link is down.
+      - Whether the PF's link is switched on. No guest can use a VF of a PF whose link is down, so it is not switched off while one does,
+        unless O(on_in_use=force).
     type: str
     choices: [up, down]
   mtu:
@@ -116,9 +117,9 @@ options:
     default: true
   on_in_use:
     description:
-      - What to do when someone holds a VF that would be destroyed.
+      - What to do when someone holds a VF that would be destroyed, or that would lose its connection by O(link=down).
       - V(fail) names each holder and changes nothing. A VF whose use could not be found out counts as held.
-      - V(force) takes the VF away; RV(affected) tells from whom. Not even V(force) takes a VF that a process has open by VFIO,
+      - V(force) goes on; RV(affected) tells from whom it took a VF away. Not even V(force) takes a VF that a process has open by VFIO,
         because the kernel waits for that process without end.
     type: str
     choices: [fail, force]

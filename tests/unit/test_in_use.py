@@ -54,7 +54,19 @@ def test_not_even_force_takes_a_vf_that_is_open_by_vfio(kernel: RecordedKernel) 
 def test_holders_are_left_in_peace_when_the_number_stays(kernel: RecordedKernel) -> None:
     pf = kernel.read()
     pf["vfs"][0]["used_by"] = [GUEST]
-    assert plan(kernel, pf, num_vfs="3", link="down").affected == []
+    assert plan(kernel, pf, num_vfs="3", mtu=9000).affected == []
+
+
+def test_the_link_is_not_switched_off_under_a_guest_that_runs(kernel: RecordedKernel) -> None:
+    pf = kernel.read()
+    pf["vfs"][1]["used_by"], pf["vfs"][2]["used_by"] = [GUEST], [{**ASSIGNED, "active": False}]
+    assert refusal(kernel, pf, link="down") == (
+        "With the link of enp1s0 (0000:01:00.0) down its VFs have no connection, but VF 1 is held by guest web1 (network fast): "
+        "free them first, or say on_in_use: force."
+    )
+    assert plan(kernel, pf, link="down", on_in_use="force").plan.actions == ["set link of enp1s0 (0000:01:00.0) from up to down"]
+    plan(kernel, link="down").plan.apply()
+    assert not plan(kernel, pf, link="down").plan.changed
 
 
 def test_a_guest_that_starts_after_the_plan_was_made_keeps_its_vf(kernel: RecordedKernel) -> None:
