@@ -20,13 +20,14 @@ _NO_SWITCH = ("No such device", "Operation not supported", "Failed to connect to
 def ask_eswitch_mode(address: str, start: Start) -> Callable[[], str | None]:
     """Ask for the mode of a PF's switch; what comes back waits for the answer.
 
-    That is ``legacy`` or ``switchdev``, or None where the PF has no switch whose mode could be chosen.
+    That is ``legacy`` or ``switchdev``, or None where the PF has no switch whose mode could be chosen: a driver that knows devlink and has none
+    is told without a mode (devlink_nl_eswitch_fill() of net/devlink/dev.c).
     """
     device = f"pci/{address}"
-    return partial(_mode, ask(["devlink", "-j", "dev", "eswitch", "show", device], start, lambda said: str(said["dev"][device]["mode"])))
+    return partial(_mode, ask(["devlink", "-j", "dev", "eswitch", "show", device], start, lambda said: said["dev"][device].get("mode")))
 
 
-def _mode(asked: Callable[[], str]) -> str | None:
+def _mode(asked: Callable[[], str | None]) -> str | None:
     try:
         return asked()
     except Unreadable as error:

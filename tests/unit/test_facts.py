@@ -216,6 +216,14 @@ def test_the_mode_of_the_switch_is_told_and_no_switch_is_no_damage(card: Tree) -
     assert lacks(sriov) == {}
 
 
+def test_a_driver_that_knows_devlink_and_has_no_switch_is_told_without_a_mode(card: Tree) -> None:
+    """As the kernel tells of i40e, which has devlink for other things."""
+    commands = Commands([link("enp1s0", vfs=4)])
+    commands.refusals["devlink -j dev eswitch show pci/0000:01:00.0"] = 0, '{"dev":{"pci/0000:01:00.0":{}}}', ""
+    sriov = ask(card, commands)
+    assert (sriov["pfs"][0]["eswitch_mode"], lacks(sriov)) == (None, {})
+
+
 @pytest.mark.parametrize(
     ("refusal", "reason"),
     [
