@@ -20,6 +20,7 @@ __all__ = ["Persistence"]
 
 _OF_THE_PF = ("num_vfs", "drivers_autoprobe", "eswitch_mode", "link", "mtu")
 _TEXTS = ("script", "rule", "unit")
+_MAC_LENGTH = len("52:54:00:12:34:56")
 
 
 class Persistence:
@@ -55,9 +56,12 @@ class Persistence:
             plan.add(words, self._replace, self._restore)
 
     def _keys(self) -> list[str]:
-        """The identities that this PF can have, the best one first: a MAC address moves with the card, a PCI address stays with the slot."""
-        by_address = f"pci{self._pf['pci_address']}"
-        return ["enx" + self._pf["permanent_mac"].replace(":", ""), by_address] if self._pf["name"] and self._pf["permanent_mac"] else [by_address]
+        """The identities that this PF can have, the best one first: a MAC address moves with the card, a PCI address stays with the slot.
+
+        udev makes no name of an InfiniBand address, which is longer (names_mac() of systemd's udev-builtin-net_id.c).
+        """
+        by_address, mac = f"pci{self._pf['pci_address']}", self._pf["permanent_mac"] or ""
+        return ["enx" + mac.replace(":", ""), by_address] if self._pf["name"] and len(mac) == _MAC_LENGTH else [by_address]
 
     def _merge(self, wish: dict, vfs: dict[int, dict], count: int) -> dict:
         """What an earlier run declared goes on, as far as this one neither mentions it nor gives all VFs back."""

@@ -84,6 +84,12 @@ def test_a_pf_that_is_named_by_its_slot_is_kept_by_its_slot_alone(host: Host) ->
     assert not any("enx" in name for name in host.files)
 
 
+def test_an_infiniband_pf_is_kept_by_its_slot_for_udev_makes_no_name_of_its_address(host: Host) -> None:
+    address = "00:00:10:29:fe:80:00:00:00:00:00:00:50:6b:4b:03:00:2c:8f:52"
+    host.run(pf={**PF, "name": "ibp1s0", "mac": address, "permanent_mac": address}, num_vfs="4")
+    assert [name.replace("pci0000:01:00.0", "enx525400aa0001") for name in host.files] == BY_MAC
+
+
 @pytest.mark.parametrize("options", [{"persist": False, "num_vfs": "4"}, {"num_vfs": "0", "count": 0}])
 def test_giving_it_up_leaves_no_trace(host: Host, options: dict) -> None:
     host.run(num_vfs="4", link="up")
