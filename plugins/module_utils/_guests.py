@@ -38,8 +38,8 @@ def ask_libvirt() -> Guests:
 
 
 def _ask_daemons() -> Guests:
-    # A daemon that rests is started by its socket. Where there is none for guests, there may be one for networks alone.
-    paths = [path for path in (f"{_SOCKETS}/{name}-sock-ro" for name in _SERVERS) if os.path.exists(path)]
+    # Where there is none for guests, there may be one for networks alone.
+    paths = [path for path in map(_socket, _SERVERS) if os.path.exists(path)]
     doubt = "libvirt is not running: start libvirtd.socket or virtqemud.socket" if any(map(os.path.exists, _DAEMONS)) else NO_LIBVIRT
     for path in paths:
         for uri in ("network:///system",) if "virtnetworkd" in path else ("qemu:///system", "network:///system"):
@@ -51,6 +51,12 @@ def _ask_daemons() -> Guests:
             except (DaemonError, ValueError) as error:
                 doubt = f"libvirt at {uri} does not tell what its guests hold: {error}"
     return Guests([], {}, doubt)
+
+
+def _socket(server: str) -> str:
+    """A daemon that rests is started by its socket. Before that the one for reading need not listen."""
+    reading = f"{_SOCKETS}/{server}-sock-ro"
+    return reading if os.path.exists(reading) else f"{_SOCKETS}/{server}-sock"
 
 
 def _ask(path: str, uri: str, doubt: str | None) -> Guests:

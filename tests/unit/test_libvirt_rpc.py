@@ -67,11 +67,15 @@ def refusal(procedure: int, serial: int) -> bytes:
 
 
 @contextmanager
-def daemon(answer: Reply) -> Iterator[str]:
-    """A folder with the socket of a daemon that gives these answers; an empty one closes the connection."""
+def daemon(answer: Reply, socket_name: str = "libvirt-sock-ro") -> Iterator[str]:
+    """A folder with the socket of a daemon that gives these answers; an empty one closes the connection.
+
+    It may stand for /proc, too, as that of a host with one process.
+    """
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(Path(folder, "libvirt-sock-ro")))
+        listening.bind(str(Path(folder, socket_name)))
         listening.listen()
+        Path(folder, "1").mkdir()
 
         def serve() -> None:
             while True:
@@ -105,14 +109,16 @@ def converse(connection: socket.socket, answer: Reply) -> None:
         return  # the other side has heard enough
 
 
-def ask(answer: Reply) -> Guests:
-    with daemon(answer) as folder, pytest.MonkeyPatch.context() as patch:
+def ask(answer: Reply, socket_name: str = "libvirt-sock-ro") -> Guests:
+    with daemon(answer, socket_name) as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(_guests, "_SOCKETS", folder)
         return ask_libvirt()
 
 
-def test_every_lease_and_every_guest_is_heard() -> None:
-    guests = ask(reply)
+@pytest.mark.parametrize("name", ["libvirt-sock-ro", "virtqemud-sock-ro", "virtqemud-sock"])
+def test_every_lease_and_every_guest_is_heard(name: str) -> None:
+    """Of the sockets of a split daemon that has not run yet, that for reading may not listen."""
+    guests = ask(reply, name)
     assert guests.claims == [("v0", holder("libvirt_port", "web1", "u", "pool")), ("v1", holder("libvirt_domain", "db1", "d"))]
     assert guests.doubt is None
 
