@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._processes import command
+from ansible_collections.vfpool.sriov.plugins.module_utils._processes import HIDDEN, command
 
 __all__ = ["Elsewhere", "Upper", "look_elsewhere"]
 
@@ -51,21 +51,24 @@ def look_elsewhere(moved: set[str]) -> Elsewhere:
     """
     found = Elsewhere({}, [], [])
     unseen: list[str] = []
-    others = list(_namespaces(unseen))
+    pids = sorted(filter(str.isdigit, _entries(_PROC)), key=int)
+    others = list(_namespaces(pids, unseen))
     if others:
         searcher = threading.Thread(target=_search, args=(moved, others, found, unseen))
         searcher.start()
         searcher.join()
     if unseen:
         found.doubts.append(f"the network namespaces of some processes ({len(unseen)}) cannot be seen: become root, in a container with CAP_SYS_PTRACE")
+    if "1" not in pids:
+        found.doubts.append(HIDDEN)
     return found
 
 
-def _namespaces(unseen: list[str]) -> Iterator[tuple[str, str]]:
+def _namespaces(pids: list[str], unseen: list[str]) -> Iterator[tuple[str, str]]:
     """Path and name of every namespace other than ours, once each."""
     seen = {_identity(f"{_PROC}/self/ns/net", unseen)}
     paths = [(f"{_NAMED}/{name}", name) for name in sorted(_entries(_NAMED))]
-    paths += [(f"{_PROC}/{pid}/ns/net", "") for pid in sorted(filter(str.isdigit, _entries(_PROC)), key=int)]
+    paths += [(f"{_PROC}/{pid}/ns/net", "") for pid in pids]
     for path, name in paths:
         identity = _identity(path, unseen)
         if identity is not None and identity not in seen:

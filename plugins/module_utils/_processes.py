@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["command", "openers"]
+__all__ = ["HIDDEN", "command", "openers"]
+
+# Said where /proc does not even show pid 1, which every namespace of processes has.
+HIDDEN = "the processes of other users are hidden (hidepid): become root"
 
 
 def openers(paths: set[str], proc: str = "/proc") -> tuple[dict[str, list[str]], list[str]]:
@@ -17,7 +20,8 @@ def openers(paths: set[str], proc: str = "/proc") -> tuple[dict[str, list[str]],
     """
     found: dict[str, list[str]] = {}
     hidden = 0
-    for pid in filter(str.isdigit, os.listdir(proc)):
+    pids = list(filter(str.isdigit, os.listdir(proc)))
+    for pid in pids:
         folder = f"{proc}/{pid}/fd"
         try:
             targets = {_target(f"{folder}/{file}") for file in os.listdir(folder)}
@@ -29,7 +33,7 @@ def openers(paths: set[str], proc: str = "/proc") -> tuple[dict[str, list[str]],
         for path in targets & paths:
             found.setdefault(path, []).append(f"pid {pid} ({command(pid, proc)})")
     reasons = [f"the open files of some processes ({hidden}) cannot be seen: become root, in a container with CAP_SYS_PTRACE"] if hidden else []
-    return found, reasons
+    return found, reasons if "1" in pids else [*reasons, HIDDEN]
 
 
 def _target(link: str) -> str:

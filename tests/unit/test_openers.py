@@ -27,6 +27,7 @@ GUEST = f"<domain><name>db1</name><uuid>d</uuid><devices><hostdev type='pci'>{AD
 @pytest.fixture(autouse=True)
 def no_guests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A libvirt without guests, and no other network namespace."""
+    (tmp_path / "1").mkdir()
     with daemon(lambda procedure, serial: reply(procedure, serial, number(0) if procedure in (273, 283) else ANSWERS[procedure])) as sockets:
         monkeypatch.setattr(_guests, "_SOCKETS", sockets)
         monkeypatch.setattr(_namespaces, "_PROC", str(tmp_path))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._processes import openers
+from ansible_collections.vfpool.sriov.plugins.module_utils._processes import HIDDEN, openers
 
 ONE_UNSEEN = "the open files of some processes (1) cannot be seen: become root, in a container with CAP_SYS_PTRACE"
 
@@ -16,7 +16,7 @@ ONE_UNSEEN = "the open files of some processes (1) cannot be seen: become root, 
 @pytest.fixture
 def proc(tmp_path: Path) -> Path:
     """Two processes as /proc shows them, and what is no process."""
-    for pid, command, files in ((7, "systemd", ["/dev/null"]), (4711, "dpdk-testpmd", ["/dev/null", "/dev/vfio/vfio", "/dev/vfio/12", "/dev/vfio/12"])):
+    for pid, command, files in ((1, "systemd", ["/dev/null"]), (4711, "dpdk-testpmd", ["/dev/null", "/dev/vfio/vfio", "/dev/vfio/12", "/dev/vfio/12"])):
         (tmp_path / f"{pid}/fd").mkdir(parents=True)
         (tmp_path / f"{pid}/comm").write_text(f"{command}\n")
         for number, file in enumerate(files):
@@ -30,8 +30,8 @@ def test_a_process_that_has_a_device_open_is_named_once(proc: Path) -> None:
 
 
 def test_a_process_below_a_root_of_its_own_is_found(proc: Path) -> None:
-    (proc / "7/fd/9").symlink_to("/srv/jail/dev/vfio/13")
-    assert openers({"/dev/vfio/13"}, str(proc)) == ({"/dev/vfio/13": ["pid 7 (systemd)"]}, [])
+    (proc / "1/fd/9").symlink_to("/srv/jail/dev/vfio/13")
+    assert openers({"/dev/vfio/13"}, str(proc)) == ({"/dev/vfio/13": ["pid 1 (systemd)"]}, [])
 
 
 def test_a_process_that_ends_meanwhile_has_let_go(proc: Path) -> None:
@@ -50,7 +50,7 @@ def test_processes_of_others_that_cannot_be_seen_are_counted(proc: Path, monkeyp
     listdir = os.listdir
 
     def refuse(path: str) -> list[str]:
-        if path.endswith("/7/fd"):
+        if path.endswith("/1/fd"):
             raise PermissionError(13, "Permission denied")
         return listdir(path)
 
@@ -63,9 +63,15 @@ def test_open_files_that_are_listed_and_cannot_be_seen_are_told(proc: Path, monk
     readlink = os.readlink
 
     def refuse(path: str) -> str:
-        if "/7/fd/" in path:
+        if "/1/fd/" in path:
             raise PermissionError(13, "Permission denied")
         return readlink(path)
 
     monkeypatch.setattr(os, "readlink", refuse)
     assert openers({"/dev/vfio/13"}, str(proc)) == ({}, [ONE_UNSEEN])
+
+
+def test_processes_that_are_hidden_altogether_are_told(proc: Path) -> None:
+    """As a user other than root finds /proc where it is mounted with hidepid."""
+    (proc / "1").rename(proc / "5000")
+    assert openers({"/dev/vfio/13"}, str(proc)) == ({}, [HIDDEN])
