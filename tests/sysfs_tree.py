@@ -276,7 +276,7 @@ class PF(Function):
         self.total, self.offset, self.stride = total, offset, stride
         self._vf_name = vf_name.replace("{pf}", name or f"p{address}") if vf_name else None
         self._vf_options: dict[str, object] = {
-            **{key: value for key, value in options.items() if key in ("vendor", "numa_node", "mtu", "speed", "virtio")},
+            **{key: value for key, value in options.items() if key in ("vendor", "numa_node", "mtu", "speed", "virtio", "pci_class")},
             "device": vf_device, "driver": vf_driver,
             "iommu_group": None if options.get("iommu_group", -1) is None else -1,
         }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._command import Run, beside, in_turn
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import Links, add_altnames, ask_links
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import UNNAMED, Links, add_altnames, ask_links
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs, read_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
@@ -71,5 +71,5 @@ def _selected(selectors: list[str] | None, pfs: list[dict], sysfs: Sysfs) -> lis
 def _note_altnames(pfs: list[dict], links: dict[str, dict], why_none: str, incomplete: Incomplete) -> None:
     for pf in pfs:
         if pf["altnames"] is None and pf["name"] is not None:
-            why = f"ip cannot tell whether it has any beside {len(pf['vfs'])} VFs" if pf["name"] in links else f"ip names no interface {pf['name']}"
+            why = f"ip cannot tell whether it has any beside {len(pf['vfs'])} VFs" if pf["name"] in links else f"{UNNAMED} {pf['name']}"
             incomplete.note("altnames", pf["pci_address"], why_none or why)

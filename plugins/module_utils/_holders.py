@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim, holder, is_active
 from ansible_collections.vfpool.sriov.plugins.module_utils._device_files import device_files
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import ask_libvirt
-from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import has_interface, interfaces_of, is_network_card
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import UNNAMED
 from ansible_collections.vfpool.sriov.plugins.module_utils._namespaces import look_elsewhere
 from ansible_collections.vfpool.sriov.plugins.module_utils._processes import openers
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
@@ -63,10 +64,11 @@ class _Search:
 
     def look_at_links(self, links: dict[str, dict]) -> None:
         for vf in self.vfs:
+            # A host of which ip does not even know the PF is a synthetic one, or was looked at from another namespace: `altnames` says so.
+            ours = not links or vf.pf["name"] is None or vf.pf["name"] in links
             for name in vf.names:
-                # A host of which ip does not even know the PF is a synthetic one, or was looked at from another namespace: `altnames` says so.
-                if name not in links and (not links or vf.pf["name"] in links):
-                    vf.doubts.append(f"ip names no interface {name}" if links else "ip gave no list of the host's links")
+                if ours and name not in links:
+                    vf.doubts.append(f"{UNNAMED} {name}" if links else "ip gave no list of the host's links")
         for name, link in links.items():
             # A dual-port card gives a VF two interfaces; the facts name one, the kernel tells the device of each.
             known = self.by_device.get(name) or self.by_device.get(link.get("parentdev", ""))
@@ -153,12 +155,19 @@ class _Vf:
             interfaces = interfaces_of(self.facts["pci_address"], sysfs)
             self.moved = interfaces == []
             self.names = interfaces or []  # which udev may still change
+            self._ask_driver(interfaces, sysfs)
             for folder, files in (("vfio-dev", "/dev/vfio/devices"), ("uio", "/dev")):
                 self.device_files += [f"{files}/{name}" for name in sysfs.names(f"{base}/{folder}") or []]
         except OSError as error:
             self.doubts.append(f"{sysfs.root}/{base} cannot be read: {error.strerror}")
         if self.facts["iommu_group"] is not None:
             self.device_files += [f"/dev/vfio/{prefix}{self.facts['iommu_group']}" for prefix in ("", "noiommu-")]
+
+    def _ask_driver(self, interfaces: list[str] | None, sysfs: Sysfs) -> None:
+        """Who uses a disk or an accelerator with a driver of the kernel's own, such as by a file system, is nowhere looked for."""
+        driver = self.facts["driver"]
+        if interfaces is None and driver and has_interface(driver) and not is_network_card(self.facts["pci_address"], sysfs):
+            self.doubts.append(f"who uses what the driver {driver} makes of it, which is no network interface, cannot be told")
 
 
 def link_claims(links: Iterable[dict]) -> Iterator[Claim]:

@@ -6,17 +6,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import is_active
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import UNNAMED
 from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import parse_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 
-__all__ = ["affected", "describe_holder", "refuse_if_in_use", "refuse_if_open", "refuse_to_cut_off", "without_libvirt"]
+__all__ = ["affected", "describe_holder", "refuse_if_in_use", "refuse_if_open", "refuse_to_cut_off", "renamed", "without_libvirt"]
 
+_FREE_OR_FORCE = "free them first, or say on_in_use: force"
 _USED_BY = re.compile(r"vfs\[(.+)\]\.used_by")
 
 
@@ -33,15 +35,29 @@ def refuse_if_in_use(pf: dict, indices: Iterable[int], change: str, reasons: Ite
     """
     lost = set(indices)
     holders = affected(pf, lost)
-    unknown = [vf["index"] for vf in pf["vfs"] if vf["index"] in lost and vf["used_by"] is None]
-    if not holders and not unknown:
-        return
-    parts = _held(holders)
+    held = _held(pf, lost, holders, reasons)
+    if held:
+        remedy = "free them first" if _open_by_vfio(pf, lost) else _FREE_OR_FORCE
+        raise SriovError(f"To {change} takes VF {format_ranges(lost)} of {describe_pf(pf)} away, but {held}: {remedy}.", affected=holders)
+
+
+def refuse_to_cut_off(pf: dict, reasons: Iterable[str] = ()) -> None:
+    """Raise SriovError when someone uses, or may use, a VF of ``pf`` now: on most cards it has no connection while the PF's link is down."""
+    indices = {vf["index"] for vf in pf["vfs"]}
+    users = [holder for holder in affected(pf, indices) if is_active(holder)]
+    held = _held(pf, indices, users, reasons)
+    if held:
+        raise SriovError(f"With the link of {describe_pf(pf)} down its VFs have no connection, but {held}: {_FREE_OR_FORCE}.", affected=users)
+
+
+def _held(pf: dict, indices: set[int], holders: list[dict], reasons: Iterable[str]) -> str:
+    """That ``holders`` hold VFs, and which of ``indices`` may be held as well, in words; empty where there is neither."""
+    parts = [f"VF {holder['vf']} is held by {describe_holder(holder)}" for holder in holders]
+    unknown = [vf["index"] for vf in pf["vfs"] if vf["index"] in indices and vf["used_by"] is None]
     if unknown:
         why = f" ({'; '.join(reasons)})" if reasons else ""
         parts.append(f"whether VF {format_ranges(unknown)} is in use is not known{why}")
-    remedy = "free them first" if _open_by_vfio(pf, lost) else "free them first, or say on_in_use: force"
-    raise SriovError(f"To {change} takes VF {format_ranges(lost)} of {describe_pf(pf)} away, but {', '.join(parts)}: {remedy}.", affected=holders)
+    return ", ".join(parts)
 
 
 def refuse_if_open(pf: dict, indices: Iterable[int]) -> None:
@@ -55,18 +71,6 @@ def refuse_if_open(pf: dict, indices: Iterable[int]) -> None:
         raise SriovError(f"{held}, and the kernel takes a VF from nobody who has it open by VFIO: stop or detach it there first.", affected=holders)
 
 
-def refuse_to_cut_off(pf: dict) -> None:
-    """Raise SriovError, naming every holder, when someone uses a VF of ``pf`` now: on most cards its connection is lost while the PF's link is down."""
-    users = [holder for holder in affected(pf, (vf["index"] for vf in pf["vfs"])) if is_active(holder)]
-    if users:
-        said = f"With the link of {describe_pf(pf)} down its VFs have no connection, but {', '.join(_held(users))}"
-        raise SriovError(f"{said}: free them first, or say on_in_use: force.", affected=users)
-
-
-def _held(holders: list[dict]) -> list[str]:
-    return [f"VF {holder['vf']} is held by {describe_holder(holder)}" for holder in holders]
-
-
 def _open_by_vfio(pf: dict, lost: set[int]) -> list[dict]:
     vfio = [vf["index"] for vf in pf["vfs"] if vf["index"] in lost and (vf["driver"] or "").startswith("vfio")]
     return [holder for holder in affected(pf, vfio) if is_active(holder)]
@@ -78,15 +82,27 @@ def without_libvirt(sriov: dict) -> list[dict]:
     For the facts such a VF's use is not known. For the plan it is free, unless something else is in doubt, too.
     """
     doubted: dict[str, set[int]] = {pf["pci_address"]: set() for pf in sriov["pfs"]}
-    for entry in sriov["incomplete"]:
-        match = _USED_BY.fullmatch(entry["part"])
-        if match and entry["reason"] != NO_LIBVIRT:
-            doubted[entry["pf"]].update(parse_ranges(match[1]))
+    for pf_address, indices, reason in _doubts(sriov):
+        if reason != NO_LIBVIRT:
+            doubted[pf_address].update(indices)
 
     def settled(vf: dict, doubts: set[int]) -> dict:
         return {**vf, "used_by": []} if vf["used_by"] is None and vf["index"] not in doubts else vf
 
     return [{**pf, "vfs": [settled(vf, doubted[pf["pci_address"]]) for vf in pf["vfs"]]} for pf in sriov["pfs"]]
+
+
+def renamed(sriov: dict) -> set[int]:
+    """The VFs of which it is not known who uses them because their interfaces have one name in sysfs and another for ``ip``, which came later."""
+    return {index for _pf, indices, reason in _doubts(sriov) if reason.startswith(UNNAMED) for index in indices}
+
+
+def _doubts(sriov: dict) -> Iterator[tuple[str, list[int], str]]:
+    """Of each PF the VFs whose use is not known, and why."""
+    for entry in sriov["incomplete"]:
+        match = _USED_BY.fullmatch(entry["part"])
+        if match:
+            yield entry["pf"], parse_ranges(match[1]), entry["reason"]
 
 
 def describe_holder(entry: dict) -> str:

@@ -11,7 +11,10 @@ from __future__ import annotations
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import function_below
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
-__all__ = ["function_of", "interfaces_of", "is_network_card"]
+__all__ = ["function_of", "has_interface", "interfaces_of", "is_infiniband", "is_network_card"]
+
+# Drivers that hand a VF to user space: it has no network interface, and none will come.
+_WITHOUT_INTERFACE = ("vfio", "uio", "igb_uio", "pci-stub", "pciback")
 
 
 def interfaces_of(address: str, sysfs: Sysfs) -> list[str] | None:
@@ -38,3 +41,13 @@ def is_network_card(address: str, sysfs: Sysfs) -> bool:
     One of unknown class may be, so that nothing of it is taken for missing by nature. Raises OSError.
     """
     return (sysfs.text(f"bus/pci/devices/{address}/class") or "0x02").startswith("0x02")
+
+
+def is_infiniband(address: str, sysfs: Sysfs) -> bool:
+    """Whether the function at ``address`` is one of InfiniBand, which has an interface only where ib_ipoib makes one. Raises OSError."""
+    return (sysfs.text(f"bus/pci/devices/{address}/class") or "").startswith("0x0207")
+
+
+def has_interface(driver: str) -> bool:
+    """Whether a driver of a network card makes a network interface, rather than to hand the device to user space."""
+    return not driver.startswith(_WITHOUT_INTERFACE)

@@ -13,9 +13,12 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._command import Start
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import ALWAYS_TOLD
 
-__all__ = ["Links", "add_altnames", "ask_links", "is_cut", "read_link", "vf_configs"]
+__all__ = ["UNNAMED", "Links", "add_altnames", "ask_links", "is_cut", "read_link", "vf_configs"]
 
 _EVERYTHING = ["ip", "-json", "-details", "address", "show"]
+
+# Before the name of an interface that sysfs has and ip has not, or not any more.
+UNNAMED = "ip names no interface"
 
 
 class Links(NamedTuple):
@@ -74,7 +77,7 @@ def read_link(name: str, start: Start) -> dict:
     """
     links = ask([*_EVERYTHING, "dev", name], start, _by_name)()
     if name not in links:
-        raise Unreadable(f"ip names no interface {name}")
+        raise Unreadable(f"{UNNAMED} {name}")
     return links[name]
 
 

@@ -14,7 +14,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovE
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import affected, refuse_if_in_use, refuse_if_open, refuse_to_cut_off
 from ansible_collections.vfpool.sriov.plugins.module_utils._persistence import Persistence
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
-from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
+from ansible_collections.vfpool.sriov.plugins.module_utils._plan import NOTHING, Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import ATTRIBUTES
@@ -87,14 +87,16 @@ class PfPlan:
             self._plan_destruction(count, unknown_use)
         if new_mode:
             self._plan_eswitch_mode(self._wish["eswitch_mode"])
-        self._plan_interface("mtu", self._pf["mtu"], self._wish["mtu"])
+        self._plan_mtu(self._wish["mtu"])
         if self._remakes_vfs and count:
             make, undo = partial(self._kernel.make_vfs, count), partial(self._kernel.put_vfs_back, 0)
             self.plan.add(f"make {count} VFs on {self._name}", make, undo, partial(self._check, "destroy the VFs that are there now"))
         if self._wish["link"] is not None:
-            self._plan_link(self._wish["link"])
+            self._plan_link(self._wish["link"], unknown_use)
         if not self._remakes_vfs:
             self._guard(vfs.loses_driver(), _REBIND, unknown_use)
+        elif vfs.loses_driver():
+            self._require_known_use(unknown_use)
         vfs.add_steps(self.plan, partial(self._check, _REBIND))
         before, after = vfs.diff()
         if before or after:
@@ -149,6 +151,12 @@ class PfPlan:
         self._refuse(pf, taken, change, unknown_use)
         self.affected += [entry for entry in affected(pf, taken) if entry not in self.affected]
 
+    def _require_known_use(self, unknown_use: list[str]) -> None:
+        """New VFs are looked at once more before they get a driver. Where that will not tell who uses them, none is made."""
+        if unknown_use and self._wish["on_in_use"] == "fail":
+            said = f"Whether a guest takes new VFs of {self._name} before they have their drivers cannot be told ({'; '.join(unknown_use)})"
+            raise SriovError(f"{said}: put that right, or say on_in_use: force.")
+
     def _plan_destruction(self, count: int, unknown_use: list[str]) -> None:
         now = self._pf["num_vfs"]
         change = f"change the number of VFs from {now} to {count}" if now != count else f"change eswitch_mode to {self._wish['eswitch_mode']}"
@@ -172,17 +180,36 @@ class PfPlan:
         set_to = self._kernel.set_eswitch_mode
         self.plan.add(f"set eswitch_mode of {self._name} to {wanted}", partial(set_to, wanted), partial(set_to, self._pf["eswitch_mode"]))
 
-    def _plan_link(self, wanted: str) -> None:
+    def _plan_link(self, wanted: str, unknown_use: list[str]) -> None:
         now = "up" if self._kernel.is_up() else "down"
-        # Of VFs that this plan destroys the holders were asked after already.
-        if now == "up" and wanted == "down" and not self._remakes_vfs and self._wish["on_in_use"] == "fail":
-            refuse_to_cut_off(self._pf)
-        self._plan_interface("link", now, wanted)
+        if not self._differs("link", now, wanted):
+            return
+        # Of VFs that go, the holders are asked after already, and new ones have none yet.
+        minds = wanted == "down" and not self._remakes_vfs and self._wish["on_in_use"] == "fail"
+        if minds:
+            refuse_to_cut_off(self._pf, unknown_use)
 
-    def _plan_interface(self, option: str, now: Any, wanted: Any) -> None:
-        if self._differs(option, now, wanted):
-            set_to = partial(self._kernel.set_link, option)
-            self.plan.add(f"set {option} of {self._name} from {now} to {wanted}", partial(set_to, str(wanted)), partial(set_to, str(now)))
+        def switch() -> None:
+            if minds:
+                refuse_to_cut_off(*self._look_again())
+            self._kernel.set_link("link", wanted)
+
+        def switch_back() -> str | None:
+            if self._kernel.is_up() == (now == "up"):
+                return NOTHING
+            self._kernel.set_link("link", now)
+            return None
+
+        self.plan.add(_setting("link", self._name, now, wanted), switch, switch_back)
+
+    def _plan_mtu(self, wanted: int | None) -> None:
+        now, set_to = self._pf["mtu"], partial(self._kernel.set_link, "mtu")
+        if self._differs("mtu", now, wanted):
+            self.plan.add(_setting("mtu", self._name, now, wanted), partial(set_to, str(wanted)), partial(set_to, str(now)))
+
+
+def _setting(option: str, name: str, now: Any, wanted: Any) -> str:
+    return f"set {option} of {name} from {now} to {wanted}"
 
 
 def _wanted_num_vfs(text: str | None, pf: dict) -> int | None:

@@ -13,8 +13,8 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._dependents import de
 from ansible_collections.vfpool.sriov.plugins.module_utils._endings import undisturbed
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
-from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
-from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import without_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT, ask_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import renamed, without_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_diff import as_diff
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
@@ -25,6 +25,9 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._udev import settle
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers
 
 __all__ = ["bring_about"]
+
+# Seconds for udev to finish with an interface that it has begun with.
+_RENAMING = 15
 
 
 def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict:
@@ -37,17 +40,19 @@ def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict:
     address = gather([module.params["pf"]], frozenset(("min",)), run, sysfs)["pfs"][0]["pci_address"]
 
     def look(wanted: frozenset[str]) -> dict:
-        """The facts; once more where it is not known who uses a VF: udev may just have been renaming its interface."""
+        """The facts; once more where they are not known for udev's renaming of interfaces, which takes moments."""
         sriov = gather([address], wanted, run, sysfs)
-        pf, _reasons = _for_plan(sriov)
-        if all(vf["used_by"] is not None for vf in pf["vfs"]):
+        unsettled = renamed(sriov)
+        if not unsettled:
             return sriov
-        settle(pf, sysfs, timeout)
+        settle(address, unsettled, sysfs, min(timeout, _RENAMING))
         return gather([address], wanted, run, sysfs)
 
     with locked("PF", address, timeout, check=module.check_mode):
         sriov = look(everything)
         now, unknown_use = _for_plan(sriov)
+        if not now["vfs"]:  # of which the facts would have told why their holders are not known
+            unknown_use = [doubt for doubt in [ask_libvirt().doubt] if doubt not in (None, NO_LIBVIRT)]
         if module.params["eswitch_mode"]:
             _refuse_unread_mode(sriov)
         kernel, drivers = PfKernel(now, run, timeout, sysfs), VfDrivers(now, run, timeout, sysfs)

@@ -10,28 +10,21 @@ import time
 from collections.abc import Iterable
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of, is_network_card
+from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import has_interface, interfaces_of, is_infiniband, is_network_card
 from ansible_collections.vfpool.sriov.plugins.module_utils._kernel_log import KernelLog
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
-__all__ = ["VfWatch", "has_interface", "settle"]
+__all__ = ["VfWatch", "settle"]
 
 _DEVICES = "bus/pci/devices"
-# Drivers that hand a VF to user space: it has no network interface, and none will come.
-_WITHOUT_INTERFACE = ("vfio", "uio", "igb_uio", "pci-stub", "pciback")
 # Bytes: 256 VFs make some 2000 events of about 1 KiB, more than the socket's usual 208 KiB.
 _BUFFER = 16 * 1024 * 1024
 
 
-def has_interface(driver: str) -> bool:
-    """Whether a driver of a network card makes a network interface, rather than to hand the device to user space."""
-    return not driver.startswith(_WITHOUT_INTERFACE)
-
-
-def settle(pf: dict, sysfs: Sysfs, timeout: float) -> None:
-    """Return when udev is done with each VF of a PF, or after ``timeout`` seconds; what it is not done with then, whoever looks next finds out."""
-    with VfWatch(pf["pci_address"], sysfs) as watch, contextlib.suppress(SriovError):
-        watch.wait([vf["index"] for vf in pf["vfs"]], timeout)
+def settle(pf_address: str, indices: Iterable[int], sysfs: Sysfs, timeout: float) -> None:
+    """Return when udev is done with these VFs, or after ``timeout`` seconds; what it is not done with then, whoever looks next finds out."""
+    with VfWatch(pf_address, sysfs) as watch, contextlib.suppress(SriovError):
+        watch.wait(indices, timeout)
 
 
 class VfWatch:
@@ -93,6 +86,8 @@ class VfWatch:
         if driver is None or not has_interface(driver) or not is_network_card(address, self._sysfs):
             return True
         interfaces = interfaces_of(address, self._sysfs)
+        if interfaces is None and is_infiniband(address, self._sysfs):
+            return self._sysfs.exists(f"{base}/infiniband")
         return bool(interfaces) and all(self._udev_is_done_with("net", name) for name in interfaces or ())
 
     def _udev_is_done_with(self, subsystem: str, name: str) -> bool:

@@ -12,9 +12,10 @@ import re
 from collections.abc import Callable, Iterable
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import has_interface
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
-from ansible_collections.vfpool.sriov.plugins.module_utils._udev import VfWatch, has_interface
+from ansible_collections.vfpool.sriov.plugins.module_utils._udev import VfWatch
 
 __all__ = ["VfDrivers", "as_declared", "is_bound_as"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _namespaces
+from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _holders, _namespaces
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import domain_claims, holder, port_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._device_files import device_files
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
@@ -133,6 +133,33 @@ def test_a_vf_whose_interface_ip_does_not_name_is_not_known_to_be_free(tree: Tre
         add_holders(pfs, {name: {"ifname": name} for name in ("enp1s0", "enp1s0v1")}, sysfs, incomplete)
     assert [vf["used_by"] for vf in pfs[0]["vfs"]] == [None, []]
     assert [(entry["part"], entry["reason"]) for entry in incomplete.entries()] == [("vfs[0].used_by", "ip names no interface enp1s0v0")]
+
+
+def used_by(tree: Tree, monkeypatch: pytest.MonkeyPatch, links: list[str]) -> tuple[list, list[str]]:
+    """Who uses each VF of the first PF where libvirt has guests of its own, and why some of that is not known."""
+    sysfs, incomplete = Sysfs(str(tree.root)), Incomplete()
+    pfs = find_pfs(sysfs, incomplete)
+    read_vfs(pfs[0], {}, sysfs, incomplete)
+    with daemon(reply) as sockets:
+        monkeypatch.setattr(_guests, "_SOCKETS", sockets)
+        monkeypatch.setattr(_namespaces, "_PROC", sockets)
+        add_holders(pfs, {name: {"ifname": name} for name in links}, sysfs, incomplete)
+    return [vf["used_by"] for vf in pfs[0]["vfs"]], [entry["reason"] for entry in incomplete.entries() if "used_by" in entry["part"]]
+
+
+def test_a_vf_that_ip_does_not_name_is_not_free_where_its_pf_has_no_name_either(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree.pf(None, "0000:01:00.0", vfs=2, vf_name="wan{index}")
+    assert used_by(tree, monkeypatch, ["wan1"]) == ([None, []], ["ip names no interface wan0"])
+
+
+def test_a_disk_with_the_kernels_driver_is_not_known_to_be_free(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system on it, say, is nowhere looked for."""
+    pf = tree.pf(None, "0000:01:00.0", vfs=3, driver="nvme", pci_class="0x010802", vf_driver="nvme", vf_name=None)
+    pf.vf(1).bound_to("vfio-pci")
+    pf.vf(2).bound_to(None)
+    monkeypatch.setattr(_holders, "openers", lambda _paths: ({}, []))
+    reason = "who uses what the driver nvme makes of it, which is no network interface, cannot be told"
+    assert used_by(tree, monkeypatch, ["lo"]) == ([None, [], []], [reason])
 
 
 @pytest.mark.parametrize(
