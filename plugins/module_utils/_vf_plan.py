@@ -11,11 +11,11 @@ from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import is_active
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder
+from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import has_interface
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
-from ansible_collections.vfpool.sriov.plugins.module_utils._udev import has_interface
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import ATTRIBUTES, describe, settings
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers, as_declared, is_bound_as
 
@@ -65,20 +65,32 @@ def leave_to_guests(pf: dict, wanted: dict[int, dict]) -> tuple[dict[int, dict],
     chosen, left = dict(wanted), []
     for vf in pf["vfs"]:
         index, config, reason = vf["index"], vf["config"] or {}, _why_left(vf)
-        waiting = {name: value for name, value in wanted.get(index, {}).items() if name in _OF_GUESTS and config.get(name) != value}
+        declared = wanted.get(index, {})
+        waiting = {name: value for name, value in declared.items() if name in _OF_GUESTS and config.get(name) != value}
+        now = {name: config.get(name) for name in waiting}
+        if _is_lent(vf, declared.get("driver")):
+            waiting["driver"], now["driver"] = declared["driver"], vf["driver"]
         if reason and waiting:
-            chosen[index] = {name: value for name, value in wanted[index].items() if name not in waiting}
-            left.append(
-                f"VF {index} of {describe_pf(pf)} goes on with {describe({name: config.get(name) for name in waiting})} {reason}, to get {describe(waiting)}."
-            )
+            chosen[index] = {name: value for name, value in declared.items() if name not in waiting}
+            left.append(f"VF {index} of {describe_pf(pf)} goes on with {describe(now)} {reason}, to get {describe(waiting)}.")
     return chosen, left
+
+
+def _is_lent(vf: dict, driver: str | None) -> bool:
+    """Whether libvirt has most likely taken a VF from ``driver`` and given it to VFIO for a guest, to put it back when that ends."""
+    return driver is not None and not is_bound_as(vf["driver"], driver) and (vf["driver"] or "").startswith("vfio") and bool(_guests_of(vf))
+
+
+def _guests_of(vf: dict) -> list[str]:
+    """The running guests of libvirt that are known to have a VF, in words."""
+    return [describe_holder(holder) for holder in vf["used_by"] or () if holder["kind"] in ("libvirt_port", "libvirt_domain") and is_active(holder)]
 
 
 def _why_left(vf: dict) -> str:
     """Why a VF keeps what libvirt may have set for a guest, and what to do; empty where no guest has it."""
     if vf["used_by"] is None:
         return "because it is not known whether a guest has it: run this again when that is known"
-    guests = [describe_holder(holder) for holder in vf["used_by"] if holder["kind"] in ("libvirt_port", "libvirt_domain") and is_active(holder)]
+    guests = _guests_of(vf)
     return f"for {guests[0]}: run this again when that has ended" if guests else ""
 
 

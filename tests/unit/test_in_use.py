@@ -64,9 +64,19 @@ def test_the_link_is_not_switched_off_under_a_guest_that_runs(kernel: RecordedKe
         "With the link of enp1s0 (0000:01:00.0) down its VFs have no connection, but VF 1 is held by guest web1 (network fast): "
         "free them first, or say on_in_use: force."
     )
+    pf["vfs"][0]["used_by"] = pf["vfs"][1]["used_by"] = None
+    assert "whether VF 0-1 is in use is not known: free them first" in refusal(kernel, pf, link="down")
     assert plan(kernel, pf, link="down", on_in_use="force").plan.actions == ["set link of enp1s0 (0000:01:00.0) from up to down"]
     plan(kernel, link="down").plan.apply()
     assert not plan(kernel, pf, link="down").plan.changed
+
+
+def test_the_link_stays_on_for_a_guest_that_starts_after_the_plan_was_made(kernel: RecordedKernel) -> None:
+    wish = plan(kernel, link="down", drivers_autoprobe=False)
+    kernel.used_by[1] = [GUEST]
+    with pytest.raises(SriovError, match="VF 1 is held by guest web1 .* Undone: switch drivers_autoprobe of .* off"):
+        wish.plan.apply()
+    assert "ip link set dev enp1s0 down" not in kernel.log
 
 
 def test_a_guest_that_starts_after_the_plan_was_made_keeps_its_vf(kernel: RecordedKernel) -> None:
@@ -140,6 +150,19 @@ def test_a_mac_stays_where_it_is_not_known_whether_a_guest_has_the_vf(kernel: Re
     )
 
 
+def test_a_driver_that_libvirt_replaced_for_a_guest_waits_until_that_has_ended(kernel: RecordedKernel) -> None:
+    """As with managed: a second run finds vfio-pci, and has nothing to do."""
+    kernel.pf.vf(0).bound_to("vfio-pci")
+    kernel.used_by[0] = [GUEST]
+    wish = plan(kernel, vfs=[{"index": "0-1", "driver": "default"}])
+    assert wish.plan.actions == []
+    assert wish.warnings == [
+        "VF 0 of enp1s0 (0000:01:00.0) goes on with driver vfio-pci for guest web1 (network fast): run this again when that has ended, to get driver default."
+    ]
+    kernel.used_by[0] = [{**GUEST, "kind": "vfio"}]
+    assert "VF 0 is held by process web1" in refusal(kernel, vfs=[{"index": "0", "driver": "default"}])
+
+
 def test_force_sets_a_guests_mac_and_one_that_does_not_run_keeps_none(kernel: RecordedKernel) -> None:
     kernel.link["vfinfo_list"] = [{"vf": 0, "address": "52:54:00:00:00:99", "vlan_list": [{"vlan": 7}]}]
     kernel.used_by[0] = [GUEST]
@@ -152,6 +175,7 @@ def test_force_sets_a_guests_mac_and_one_that_does_not_run_keeps_none(kernel: Re
 @pytest.fixture(params=[False, True], ids=["no libvirt", "libvirt that does not answer"])
 def installed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether libvirt is installed on this host, where no daemon of its listens."""
+    (tmp_path / "1").mkdir()
     monkeypatch.setattr(_guests, "_SOCKETS", str(tmp_path))
     monkeypatch.setattr(_namespaces, "_PROC", str(tmp_path))
     monkeypatch.setattr(_guests, "_DAEMONS", (str(tmp_path),) if request.param else ())
@@ -182,6 +206,19 @@ def test_a_vf_that_udev_renames_while_its_holders_are_looked_for_is_looked_at_ag
 
     monkeypatch.setattr(kernel, "run", run)
     assert foretell(kernel, num_vfs="4")[0]["actions"] == ["destroy VF 0-2 of enp1s0 (0000:01:00.0)", "make 4 VFs on enp1s0 (0000:01:00.0)"]
+
+
+def test_no_vfs_are_made_where_it_cannot_be_told_who_takes_them_before_they_have_their_drivers(
+    kernel: RecordedKernel, installed: bool
+) -> None:
+    """They could neither be bound nor, for the same reason, be destroyed again."""
+    kernel.pf.resize(0)
+    options: dict = {"num_vfs": "2", "vfs": [{"index": "0-1", "driver": "none"}]}
+    if installed:
+        with pytest.raises(SriovError, match=r"^Whether a guest takes new VFs of enp1s0 .* cannot be told \(libvirt is not running.*: put that right, or say "):
+            foretell(kernel, **options)
+    assert foretell(kernel, **options, on_in_use="force" if installed else "fail")[0]["changed"]
+    assert foretell(kernel, num_vfs="2")[0]["changed"]
 
 
 @pytest.mark.parametrize("mode", ["legacy", "switchdev"])
