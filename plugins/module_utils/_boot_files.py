@@ -18,7 +18,8 @@ __all__ = ["boot_files", "declared_in", "paths"]
 
 _DECLARED = "# declared: "
 
-_RULE = """ACTION!="remove", {match}, TAG+="systemd", ENV{{SYSTEMD_ALIAS}}+="/vfpool/sriov/{key}"
+# SYSTEMD_WANTS is for a card that appears after systemd has given it up.
+_RULE = """ACTION!="remove", {match}, TAG+="systemd", ENV{{SYSTEMD_ALIAS}}+="/vfpool/sriov/{key}", ENV{{SYSTEMD_WANTS}}+="vfpool-sriov-{key}.service"
 """
 
 _UNIT = """[Unit]
@@ -56,6 +57,19 @@ pf=$(systemctl show --property=SysFSPath --value vfpool-sriov-{key}.device)
 failed=0
 """
 
+_ESWITCH_MODE = """
+# A card without a switch is what others are in legacy mode, and it refuses even that.
+mode=$(devlink dev eswitch show "pci/${{pf##*/}}" 2> /dev/null | sed -n 's/.* mode \\([a-z]*\\).*/\\1/p')
+if [ "${{mode:-legacy}}" != {mode} ]; then
+  if [ "$(cat "$pf/sriov_numvfs")" = 0 ]; then
+    devlink dev eswitch set "pci/${{pf##*/}}" mode {mode} || failed=1
+  else
+    echo "The PF has VFs already, and keeps its eswitch_mode ${{mode:-legacy}}." >&2
+    failed=1
+  fi
+fi
+"""
+
 _MAKE = """
 # VFs that are there already may be in use, and another number would destroy them.
 count={count}
@@ -63,22 +77,34 @@ present=$(cat "$pf/sriov_numvfs")
 if [ "$present" = 0 ] && [ "$count" != 0 ]; then
   echo "$count" > "$pf/sriov_numvfs" || failed=1
   new=1
+  made=$(cat "$pf/sriov_numvfs")
+  [ "$made" = "$count" ] || {{ echo "The PF made $made of $count VFs." >&2; failed=1; }}
 elif [ "$present" != "$count" ]; then
   echo "The PF has $present VFs already, not $count, and keeps them." >&2
   failed=1
 fi
 has_interface() {{
-  for net in "$1"/net/* "$1"/virtio*/net/*; do
-    [ ! -e "$net" ] || return 0
+  for net in "$1"/net "$1"/virtio*/net; do
+    [ ! -d "$net" ] || return 0
   done
   return 1
 }}
+# No interface comes from what is no network card, nor, without ib_ipoib, from InfiniBand.
+is_complete() {{
+  case $(cat "$1/class") in
+    0x0207*) [ -e "$1/infiniband" ] || has_interface "$1" ;;
+    0x02*) has_interface "$1" ;;
+  esac
+}}
+# For udev to load the VFs' driver, which then makes their interfaces in its own time.
+udevadm settle --timeout={timeout} || failed=1
 deadline=$(($(date +%s) + {timeout}))
 for vf in "$pf"/virtfn*; do
   case $(readlink "$vf/driver") in */vfio* | */uio*) continue ;; esac
-  while [ -e "$vf/driver" ] && ! has_interface "$vf" && [ "$(date +%s)" -lt "$deadline" ]; do
+  while [ -e "$vf/driver" ] && ! is_complete "$vf" && [ "$(date +%s)" -lt "$deadline" ]; do
     sleep 0.1
   done
+  [ ! -e "$vf/driver" ] || is_complete "$vf" || {{ echo "${{vf##*/}} has no interface after {timeout} s." >&2; failed=1; }}
 done
 udevadm settle --timeout={timeout} || failed=1
 """
@@ -102,11 +128,28 @@ in_use() {
   for upper in "$1"/net/*/upper_* "$1"/virtio*/net/*/upper_*; do
     [ ! -e "$upper" ] || { echo "$1 is left alone: $upper stands on it." >&2; return 0; }
   done
+  for net in "$1"/net "$1"/virtio*/net; do
+    [ ! -d "$net" ] || [ -n "$(ls "$net")" ] || { echo "$1 is left alone: its interface is in another network namespace." >&2; return 0; }
+  done
+  for vdpa in "$1"/vdpa[0-9]*; do
+    [ ! -e "$vdpa" ] || { echo "$1 is left alone: vDPA has it." >&2; return 0; }
+  done
+  for verbs in "$1"/infiniband_verbs/*; do
+    [ ! -e "$verbs" ] || [ -z "$(find /proc/[0-9]*/fd -lname "*/infiniband/${verbs##*/}" 2> /dev/null)" ] ||
+      { echo "$1 is left alone: a process has ${verbs##*/} open." >&2; return 0; }
+  done
   case $(driver_of "$1") in
     vfio*) echo "$1 is left alone: VFIO has it." >&2 ;;
     *) return 1 ;;
   esac
 }
+"""
+
+_LINK_DOWN = """
+for vf in "$pf"/virtfn*; do
+  ! in_use "$vf" || cut_off=1
+done
+[ -n "$cut_off" ] || ip link set dev "$name" down || failed=1
 """
 
 _ATTRIBUTES = """
@@ -159,12 +202,23 @@ bind() {
   echo "$2" > "$1/driver_override"
   release "$1"
   probe "$1" || failed=1
+  bound="$bound $2 $1"
 }
 bind_none() {
   ! in_use "$1" || return 0
   echo none > "$1/driver_override"
   release "$1" || failed=1
 }
+"""
+
+# The kernel counts a VF as probed that no driver took.
+_DRIVERS_CAME = """
+udevadm settle || failed=1
+set -- $bound
+while [ $# -gt 0 ]; do
+  [ "$(driver_of "$2")" = "$1" ] || { echo "$2 did not get the driver $1." >&2; failed=1; }
+  shift 2
+done
 """
 
 
@@ -213,16 +267,16 @@ def _script(key: str, pf: dict, declared: dict, timeout: int) -> str:
     if "drivers_autoprobe" in declared:
         parts.append(f'echo {int(declared["drivers_autoprobe"])} > "$pf/sriov_drivers_autoprobe" || failed=1\n')
     if "eswitch_mode" in declared:
-        parts.append(f'devlink dev eswitch set "pci/${{pf##*/}}" mode {declared["eswitch_mode"]} || failed=1\n')
+        parts.append(_ESWITCH_MODE.format(mode=declared["eswitch_mode"]))
     if "mtu" in declared:
         parts.append(f'ip link set dev "$name" mtu {declared["mtu"]} || failed=1\n')
     if "num_vfs" in declared:
         count = '$(cat "$pf/sriov_totalvfs")' if declared["num_vfs"] == "max" else declared["num_vfs"]
         parts.append(_MAKE.format(count=count, timeout=timeout))
-    if "link" in declared:
-        parts.append(f'ip link set dev "$name" {declared["link"]} || failed=1\n')
-    of_vfs = _attributes(vfs) + _drivers(vfs)
-    return "".join([*parts, *([_IN_USE] if of_vfs else []), *of_vfs, 'exit "$failed"\n'])
+    if declared.get("link") == "up":
+        parts.append('ip link set dev "$name" up || failed=1\n')
+    with_care = ([_LINK_DOWN] if declared.get("link") == "down" else []) + _attributes(vfs) + _drivers(vfs)
+    return "".join([*parts, *([_IN_USE] if with_care else []), *with_care, 'exit "$failed"\n'])
 
 
 def _attributes(vfs: dict[int, dict]) -> list[str]:
@@ -244,4 +298,4 @@ def _drivers(vfs: dict[int, dict]) -> list[str]:
             lines.append(f"bind_none {vf}\n")
         elif driver != "default":
             lines.append(f"bind {vf} {driver}\n")
-    return [_DRIVERS, *lines, "udevadm settle || failed=1\n"] if lines else []
+    return [_DRIVERS, *lines, _DRIVERS_CAME] if lines else []

@@ -52,5 +52,37 @@ def test_the_boot_does_not_wait_for_vfs_that_get_no_interface(commands: Path, tm
 def test_the_boot_waits_no_longer_than_it_may(commands: Path, tmp_path: Path, tree: Tree) -> None:
     tree.pf("enp1s0", "0000:01:00.0", vfs=4).vf(1).nameless().bound_to("igbvf")
     (commands / "sleep").write_text(f"#!/bin/sh\necho slept >> {tmp_path}/slept\nexec /bin/sleep 0.1\n")
-    assert run(commands, tmp_path, timeout=4).returncode == 0
+    ended = run(commands, tmp_path, timeout=2)
+    assert (ended.returncode, ended.stderr) == (1, "virtfn1 has no interface after 2 s.\n")
     assert (tmp_path / "slept").exists()
+
+
+@pytest.mark.parametrize(("pci_class", "rdma"), [("0x0b4000", False), ("0x010802", False), ("0x020700", True)])
+def test_the_boot_waits_for_no_interface_of_what_makes_none(commands: Path, tmp_path: Path, tree: Tree, pci_class: str, rdma: bool) -> None:
+    """An accelerator, a disk, and InfiniBand without ib_ipoib."""
+    pf = tree.pf("enp1s0", "0000:01:00.0", vfs=4, vf_name=None, pci_class=pci_class)
+    for index in range(4 if rdma else 0):
+        pf.vf(index).rdma(f"mlx5_{index}")
+    assert run(commands, tmp_path, timeout=3).returncode == 0
+    assert not (tmp_path / "slept").exists()
+
+
+def test_the_boot_waits_for_interfaces_of_a_driver_that_udev_loads_only_now(commands: Path, tmp_path: Path, tree: Tree) -> None:
+    """As iavf, which registers them later than its module is loaded."""
+    pf = tree.pf("enp1s0", "0000:01:00.0", vfs=4)
+    vf, later = pf.vf(1).nameless().bound_to(None), tmp_path / "later"
+    driver = f"ln -sfn ../../drivers/igbvf {vf.folder}/driver"
+    (commands / "udevadm").write_text(f"#!/bin/sh\n[ -e {later} ] || {driver}\ntouch {later}\n")
+    (commands / "sleep").write_text(f"#!/bin/sh\necho slept >> {tmp_path}/slept\nmkdir -p {vf.folder}/net/enp1s0v1\n")
+    assert run(commands, tmp_path, timeout=3).returncode == 0
+    assert (tmp_path / "slept").exists()
+
+
+def test_fewer_vfs_than_declared_make_the_unit_fail(commands: Path, tmp_path: Path, tree: Tree) -> None:
+    pf = tree.pf("enp1s0", "0000:01:00.0", vfs=4)
+    pf.write(sriov_numvfs=0)
+    # What is written stays, but for a card that makes fewer.
+    (commands / "cat").write_text('#!/bin/sh\ncase $1 in */sriov_numvfs) [ "$(/bin/cat "$1")" = 0 ] && echo 0 || echo 3 ;; *) exec /bin/cat "$@" ;; esac\n')
+    (commands / "cat").chmod(0o755)
+    ended = run(commands, tmp_path, timeout=3)
+    assert (ended.returncode, ended.stderr) == (1, "The PF made 3 of 4 VFs.\n")

@@ -276,28 +276,44 @@ class Booted:
         self.host, self.tree, self.folder = host, tree, folder
         self.card = tree.pf("enp1s0", "0000:01:00.0", vfs=4)
         folder.mkdir()
-        commands = {"systemctl": f"echo {tree.root}/class/net/enp1s0", "udevadm": "true", "modprobe": "true", "ip": f"cat > {folder}/batch"}
+        # udev comes after the kernel has bound what was probed.
+        bind = f"""for vf in {tree.root}/bus/pci/devices/*; do
+          driver=$(cat $vf/driver_override 2> /dev/null)
+          [ "${{driver:-none}}" = none ] || {{ mkdir -p {tree.root}/bus/pci/drivers/$driver; ln -sfn {tree.root}/bus/pci/drivers/$driver $vf/driver; }}
+        done"""
+        ip = f'[ "$1" = -force ] && cat > {folder}/batch || echo "$@" >> {folder}/ip.log'
+        commands = {"systemctl": f"echo {tree.root}/class/net/enp1s0", "udevadm": bind, "modprobe": "true", "ip": ip}
         for command, body in commands.items():
-            (folder / command).write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
-            (folder / command).chmod(0o755)
+            self.command(command, body)
 
-    def start(self, vfs: dict[int, dict]) -> str:
-        """What the script says; it must not fail."""
-        self.host.run(num_vfs="4", vfs=vfs)
+    def start(self, vfs: dict[int, dict], code: int = 0, **options: Any) -> str:
+        """What the script says, with which exit code."""
+        self.host.run(num_vfs="4", vfs=vfs, **options)
         environment = {"PATH": f"{self.folder}:{os.environ['PATH']}"}
-        return subprocess.run(["sh", self.host.root / BY_MAC[-1]], env=environment, check=True, stderr=subprocess.PIPE, text=True).stderr
+        ended = subprocess.run(["sh", self.host.root / BY_MAC[-1]], env=environment, check=False, stderr=subprocess.PIPE, text=True)
+        assert ended.returncode == code, ended.stderr
+        return ended.stderr
+
+    def command(self, name: str, body: str) -> None:
+        (self.folder / name).write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+        (self.folder / name).chmod(0o755)
+
+    def told(self, name: str) -> list[str]:
+        """What a command was told that keeps a file of it."""
+        path = self.folder / name
+        return path.read_text(encoding="ascii").splitlines() if path.exists() else []
 
     @property
     def batch(self) -> list[str]:
-        """What ip was told."""
-        return (self.folder / "batch").read_text(encoding="ascii").splitlines()
+        """What ip was told at once."""
+        return self.told("batch")
 
     def writes(self, index: int) -> dict[str, str]:
-        """What was written for a VF, by file."""
+        """What was written for a VF, by file; it may have another driver now than the one it was taken from."""
         vf = self.card.vf(index).folder
-        files = {name: vf / name for name in ("driver_override", "driver/unbind", "sriov_vf_msix_count")}
-        written = {name: path.read_text(encoding="ascii").strip() for name, path in files.items() if path.exists()}
-        return {name: text for name, text in written.items() if name != "driver/unbind" or text == vf.resolve().name}
+        files = {name: vf / name for name in ("driver_override", "sriov_vf_msix_count")}
+        files |= {"driver/unbind": path for path in self.tree.root.glob("bus/pci/drivers/*/unbind") if path.read_text(encoding="ascii").strip() == vf.name}
+        return {name: path.read_text(encoding="ascii").strip() for name, path in files.items() if path.exists()}
 
 
 @pytest.fixture
@@ -365,3 +381,55 @@ def test_the_script_takes_no_vf_from_a_guests_macvtap_when_it_is_run_again(boote
     (booted.card.vf(1).net / "enp1s0v1" / "upper_macvtap0").symlink_to("..")
     assert booted.start({1: wanted}).endswith("/upper_macvtap0 stands on it.\n")
     assert booted.writes(1) == {}
+
+
+@pytest.mark.parametrize(
+    ("hold", "why"),
+    [
+        (lambda vf: vf.elsewhere(), "its interface is in another network namespace."),
+        (lambda vf: (vf.folder / "vdpa0").mkdir(), "vDPA has it."),
+        (lambda vf: (vf.folder / "infiniband_verbs/uverbs7").mkdir(parents=True), "a process has uverbs7 open."),
+    ],
+)
+def test_the_script_takes_no_vf_from_whoever_leaves_its_driver_in_place(booted: Booted, tmp_path: Path, hold: Callable[[Any], object], why: str) -> None:
+    hold(booted.card.vf(1))
+    device = tmp_path / "dev/infiniband/uverbs7"
+    device.parent.mkdir(parents=True)
+    with device.open("w"):
+        assert booted.start({1: {"driver": "vfio-pci"}, 2: {"driver": "none"}}).endswith(f"/virtfn1 is left alone: {why}\n")
+    assert booted.writes(1) == {}
+    assert booted.writes(2) == {"driver_override": "none", "driver/unbind": "0000:01:10.4"}
+
+
+def test_the_script_switches_no_link_off_under_a_guest_when_it_is_run_again(booted: Booted) -> None:
+    (booted.card.vf(1).net / "enp1s0v1" / "upper_macvtap0").symlink_to("..")
+    assert booted.start({}, link="down").endswith("/upper_macvtap0 stands on it.\n")
+    assert booted.told("ip.log") == []
+    (booted.card.vf(1).net / "enp1s0v1" / "upper_macvtap0").unlink()
+    assert booted.start({}, link="down") == ""
+    assert booted.told("ip.log") == ["link set dev enp1s0 down"]
+
+
+def test_the_script_fails_where_a_vf_does_not_get_its_driver(booted: Booted) -> None:
+    booted.command("udevadm", "true")
+    assert booted.start({1: {"driver": "vfio-pci"}}, code=1).endswith("/virtfn1 did not get the driver vfio-pci.\n")
+
+
+@pytest.mark.parametrize(
+    ("now", "vfs", "wanted", "code", "done"),
+    [
+        ("", "0", "legacy", 0, []),
+        ("legacy", "0", "legacy", 0, []),
+        ("legacy", "0", "switchdev", 0, ["dev eswitch set pci/0000:01:00.0 mode switchdev"]),
+        ("legacy", "4", "switchdev", 1, []),
+        ("switchdev", "4", "switchdev", 0, []),
+    ],
+)
+def test_the_script_sets_the_mode_of_a_switch_only_where_there_is_another_and_no_vf(
+    booted: Booted, now: str, vfs: str, wanted: str, code: int, done: list[str]
+) -> None:
+    show = f'echo "pci/0000:01:00.0: mode {now} inline-mode none encap-mode basic"' if now else "exit 1"
+    booted.command("devlink", f'[ "$3" = show ] || exec echo "$@" >> {booted.folder}/devlink.log\n{show}')
+    (booted.card.folder / "sriov_numvfs").write_text(f"{vfs}\n", encoding="ascii")
+    said = booted.start({}, code, eswitch_mode=wanted)
+    assert (said, booted.told("devlink.log")) == ("The PF has VFs already, and keeps its eswitch_mode legacy.\n" if code else "", done)
