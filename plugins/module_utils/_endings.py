@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 
-__all__ = ["fail_at_endings", "undisturbed"]
+__all__ = ["fail_at_endings", "to_the_end", "undisturbed"]
 
-_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 def fail_at_endings() -> None:
@@ -27,6 +28,17 @@ def _fail(number: int, _frame: object) -> None:
     for ending in _ENDINGS:
         signal.signal(ending, signal.SIG_IGN)
     raise SriovError(f"The run was ended by {signal.Signals(number).name}: run it again.")
+
+
+@contextmanager
+def to_the_end() -> Iterator[None]:
+    """What is undone, for whatever reason, is undone to the end: a signal to end has no effect meanwhile."""
+    before = [signal.signal(ending, signal.SIG_IGN) for ending in _ENDINGS]
+    try:
+        yield
+    finally:
+        for ending, handler in zip(_ENDINGS, before):
+            signal.signal(ending, handler)
 
 
 def undisturbed(run: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._endings import to_the_end
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 
 __all__ = ["NOTHING", "Plan", "Step"]
@@ -63,7 +64,8 @@ class Plan:
                 begun.append(step)
                 step.do()
             except BaseException as error:
-                outcome = _undo(begun[::-1])
+                with to_the_end():
+                    outcome = _undo(begun[::-1])
                 if isinstance(error, SriovError):
                     raise SriovError(str(error) + outcome, **error.result) from error
                 raise

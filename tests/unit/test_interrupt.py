@@ -23,7 +23,7 @@ END = f"kill -TERM {os.getpid()}"
 
 @pytest.fixture(autouse=True)
 def _signals() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
     fail_at_endings()
     yield
     for number, handler in before.items():
@@ -51,3 +51,22 @@ def test_no_second_signal_disturbs_the_undoing(tmp_path: Path) -> None:
     with pytest.raises(SriovError, match=r"^The run was ended by SIGTERM: run it again\. Undone: touch it\.$"):
         plan.apply()
     assert not (tmp_path / "it").exists()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_the_first_signal_does_not_cut_an_undoing_short_that_has_another_cause(tmp_path: Path, ending: signal.Signals) -> None:
+    def refuse() -> None:
+        raise SriovError("The driver refuses.")
+
+    def take_away() -> None:
+        os.kill(os.getpid(), ending)
+        (tmp_path / "it").unlink()
+
+    plan = Plan()
+    plan.add("touch it", (tmp_path / "it").touch, take_away)
+    plan.add("be refused", refuse)
+    with pytest.raises(SriovError, match=r"^The driver refuses\. Undone: touch it\.$"):
+        plan.apply()
+    assert not (tmp_path / "it").exists()
+    with pytest.raises(SriovError, match="^The run was ended by"):
+        os.kill(os.getpid(), ending)
