@@ -19,7 +19,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import ATTRIBUTES
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers
-from ansible_collections.vfpool.sriov.plugins.module_utils._vf_plan import VfPlan, drivers_to_keep, leave_to_guests, settings_to_keep
+from ansible_collections.vfpool.sriov.plugins.module_utils._vf_plan import VfPlan, leave_to_guests, settings_to_keep
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_wish import wanted_vfs
 
 __all__ = ["PfPlan"]
@@ -166,7 +166,7 @@ class PfPlan:
         def bring_back() -> None:
             if self._kernel.put_vfs_back(now):
                 self._kernel.set_attributes(kept)
-                self._drivers.bind_each(drivers_to_keep(self._pf, now))
+                self._drivers.bind_each(self._drivers.to_keep(now))
 
         self.plan.add(f"destroy VF {format_ranges(range(now))} of {self._name}", self._kernel.destroy_vfs, bring_back, partial(self._check, change))
 

@@ -67,6 +67,15 @@ class VfDrivers:
         if not self._pf["vf_total_msix"]:
             raise SriovError(f"The driver {self._pf['driver']} cannot share out MSI-X vectors among the VFs of {describe_pf(self._pf)}: leave msix_count out.")
 
+    def to_keep(self, count: int) -> dict[int, str]:
+        """Of the first ``count`` VFs those that someone gave to a driver for user space, or keeps from every driver: a new VF gets the card's own."""
+        declared = {vf["index"]: as_declared(vf["driver"]) for vf in self._pf["vfs"][:count] if vf["driver"] or self._is_kept_from_drivers(vf)}
+        return {index: driver for index, driver in declared.items() if driver != "default"}
+
+    def _is_kept_from_drivers(self, vf: dict) -> bool:
+        """Whether that a VF has no driver is someone's will, rather than for want of one."""
+        return self._sysfs.text(f"{_DEVICES}/{vf['pci_address']}/driver_override") == "none"
+
     def bind(self, indices: Iterable[int], driver: str) -> None:
         """Give the VFs to ``driver`` and wait for the interfaces that it makes."""
         if driver not in ("none", "default") and not self._is_loaded(driver):

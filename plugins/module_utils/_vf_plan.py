@@ -11,7 +11,6 @@ from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import is_active
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder
-from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import has_interface
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
@@ -19,7 +18,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import des
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import ATTRIBUTES, describe, settings
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers, as_declared, is_bound_as
 
-__all__ = ["VfPlan", "drivers_to_keep", "leave_to_guests", "settings_to_keep"]
+__all__ = ["VfPlan", "leave_to_guests", "settings_to_keep"]
 
 # What a VF has when it is made; a setting that differs was made by someone.
 _FRESH = {
@@ -53,11 +52,6 @@ def settings_to_keep(pf: dict, count: int, kernel_says: Callable[[dict], bool]) 
         if made:
             kept[vf["index"]] = made
     return kept
-
-
-def drivers_to_keep(pf: dict, count: int) -> dict[int, str]:
-    """Those of the first ``count`` VFs that someone gave to a driver for user space: a new VF gets the card's own."""
-    return {vf["index"]: vf["driver"] for vf in pf["vfs"][:count] if vf["driver"] and not has_interface(vf["driver"])}
 
 
 def leave_to_guests(pf: dict, wanted: dict[int, dict]) -> tuple[dict[int, dict], list[str]]:
@@ -153,7 +147,7 @@ class VfPlan:
     def _new_drivers(self) -> dict[int, str]:
         if not self._remade:
             return {index: driver for index, driver in self._binding.items() if not is_bound_as(self._now[index]["driver"], driver)}
-        bound = {**drivers_to_keep(self._pf, self._count), **self._binding}
+        bound = {**self._drivers.to_keep(self._count), **self._binding}
         return {index: driver for index, driver in bound.items() if driver != "default"}
 
     def _bind_back(self, indices: list[int]) -> None:

@@ -59,7 +59,7 @@ options:
   vfs:
     description:
       - What single VFs should have. A VF is named by one entry at most, and what an entry does not mention stays as it is,
-        also where a new number of VFs makes the VF anew.
+        also where a new number of VFs makes the VF anew, but for O(vfs[].msix_count).
       - While a guest of libvirt has a VF, that has the MAC address and the VLAN of the guest, and in a network in mode C(hostdev) the driver C(vfio-pci).
         With O(on_in_use=fail) they stay, and the module warns of it.
     type: list

@@ -132,3 +132,11 @@ def test_a_refused_link_setting_puts_everything_back(kernel: RecordedKernel) -> 
     message = failure(kernel, num_vfs="4", drivers_autoprobe=False, link="down")
     assert message.startswith("enp1s0 (0000:01:00.0) refuses link down: Device or resource busy. Undone: ")
     assert (kernel.read()["num_vfs"], kernel.read()["drivers_autoprobe"]) == (3, True)
+
+
+def test_new_vfs_get_the_drivers_that_the_old_ones_were_given_and_none_where_none_was_wanted(kernel: RecordedKernel) -> None:
+    kernel.pf.vf(0).bound_to(None).write(driver_override="none")
+    kernel.pf.vf(1).bound_to("vfio-pci")
+    kernel.pf.vf(2).bound_to(None).write(driver_override="(null)")  # for want of one
+    actions = plan(kernel, num_vfs="4").plan.actions
+    assert actions[2:] == ["take VF 0 of enp1s0 (0000:01:00.0) from its driver", "bind VF 1 of enp1s0 (0000:01:00.0) to vfio-pci"]
