@@ -312,7 +312,9 @@ class Booted:
         """What was written for a VF, by file; it may have another driver now than the one it was taken from."""
         vf = self.card.vf(index).folder
         files = {name: vf / name for name in ("driver_override", "sriov_vf_msix_count")}
-        files |= {"driver/unbind": path for path in self.tree.root.glob("bus/pci/drivers/*/unbind") if path.read_text(encoding="ascii").strip() == vf.name}
+        for unbind in self.tree.root.glob("bus/pci/drivers/*/unbind"):
+            if unbind.read_text(encoding="ascii").strip() == vf.name:
+                files["driver/unbind"] = unbind
         return {name: path.read_text(encoding="ascii").strip() for name, path in files.items() if path.exists()}
 
 
