@@ -60,7 +60,7 @@ def pool_of_pf(options: dict, pfs: list[dict], sysfs: Sysfs) -> tuple[dict, list
     _check_pf(pf, mode, options["vfs"], sysfs)
     chosen = _chosen(pf, options["vfs"])
     unsettled = _unsettled(pf, chosen, options["vfs"], mode, sysfs)
-    away = [vf for vf in chosen if _is_elsewhere(vf, sysfs)]
+    away = [vf for vf in chosen if not vf.get("lent") and _is_elsewhere(vf, sysfs)]
     by = "pci_address" if mode == "hostdev" else "name"
     nameless = [vf for vf in chosen if vf[by] is None and vf not in away]
     handed_out = [vf for vf in chosen if vf[by] is not None and vf not in away]
@@ -88,15 +88,15 @@ def pool_of_pf(options: dict, pfs: list[dict], sysfs: Sysfs) -> tuple[dict, list
     return {"addresses" if mode == "hostdev" else "interfaces": members}, warnings + skipped + unsettled + unseen
 
 
-def check_list(pool: dict, pfs: list[dict], sysfs: Sysfs) -> list[str]:
-    """What to warn of an explicit pool.
+def check_list(pool: dict, pfs: list[dict], taken: frozenset[str], sysfs: Sysfs) -> list[str]:
+    """What to warn of an explicit pool. Members that consumers have ``taken`` away with them, as ``lend_names`` tells, need not be here.
 
     Raises SriovError for a member with which libvirt starts no guest, NotYet if an earlier task may bring it about.
     """
     listed = {kind: pool[kind] for kind in ("interfaces", "addresses")}
     for folder, names in (("class/net", pool["interfaces"]), ("bus/pci/devices", pool["addresses"])):
         for name in names:
-            if not sysfs.exists(f"{folder}/{name}"):
+            if name not in taken and not sysfs.exists(f"{folder}/{name}"):
                 raise NotYet(f"{name}, which is to be a member of the pool, is not there on this host: name what is there, or make the VFs first.", listed)
     for address in pool["addresses"]:
         if not sysfs.exists(f"bus/pci/devices/{address}/physfn"):

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
@@ -16,7 +18,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, 
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import definition
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, add_altnames_for, check_list, host_pfs, pool_of_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_plan import NetworkPlanner
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, expected_members
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, expected_members, lend_names
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, network_text, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network, report
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, find_overlaps, held_otherwise
@@ -37,18 +39,35 @@ def bring_to_state(options: dict, check: bool, warn: Callable[[str], None]) -> d
     with locked("libvirt", daemon_key(uri), check=check, folder=folder):
         # Before libvirt is asked, so that a mistake is told even where no daemon runs; under the lock, because a run that waits may wait for new VFs.
         pfs = host_pfs(uri)
-        pool, final = _judge(options, pfs, check, warn)
+        lent, taken = _lend(options, pfs)
+        pool, final = _judge(options, lent, check, warn, taken)
         with connection(uri) as connected:
             this_run = _Run(connected, options, Journal(network_key(options["name"], uri), folder), check, warn)
-            return this_run.foretell_no_more(pfs) if pool is None else this_run.converge(pool, pfs if final else None)
+            if pool is None:
+                return this_run.foretell_no_more(pfs)
+            here = None if (lent, taken) == (pfs, frozenset()) else (partial(_judge, options, pfs, check, warn), pfs)
+            return this_run.converge(pool, lent if final else None, here)
 
 
-def _judge(options: dict, pfs: list[dict] | None, check: bool, warn: Callable[[str], None]) -> tuple[dict | None, bool]:
+def _lend(options: dict, pfs: list[dict] | None) -> tuple[list[dict] | None, frozenset[str]]:
+    """What ``lend_names`` tells of the network, if any VF of this host lacks its interface and libvirt can be asked."""
+    name, uri = options["name"], options["uri"]
+    if pfs and options["state"] == "present" and any(vf["name"] is None for pf in pfs for vf in pf["vfs"]):
+        with suppress(SriovError), connection(uri, readonly=True) as connected:
+            network = find_network(connected, name)
+            if network is not None and network.isActive():
+                return lend_names(pfs, read_network(network))
+    return pfs, frozenset()
+
+
+def _judge(
+    options: dict, pfs: list[dict] | None, check: bool, warn: Callable[[str], None], taken: frozenset[str] = frozenset()
+) -> tuple[dict | None, bool]:
     """The pool that the options mean (in check mode None while it cannot be told), and whether the PFs are as they will be."""
     if options["state"] == "absent":
         return {}, True
     try:
-        pool, warnings = _pool(options, pfs)
+        pool, warnings = _pool(options, pfs, taken)
     except NotYet as error:
         if options["state"] == "rendered" and options["pf"] is None:  # the list stays what it is, with or without its members
             warn(str(error))
@@ -76,7 +95,8 @@ class _Run:
         actions = [f"bring the network {self.name} to its state, once its VFs are there"]
         return {"changed": True, "actions": actions, "diff": {"before": "", "after": ""}, "network": report(found, pfs) if found else None}
 
-    def converge(self, pool: dict, pfs: list[dict] | None) -> dict:
+    def converge(self, pool: dict, pfs: list[dict] | None, here: tuple[Callable[[], tuple[dict | None, bool]], list[dict] | None] | None) -> dict:
+        """Where consumers have taken VFs of ``pfs`` away, ``here`` are the PFs without these, and how to judge by them."""
         found = self._read()
         recovery = plan_recovery(self.connected, self.name, found, self.journal, pfs, self.options["on_in_use"] == "force")
         if not self.check:
@@ -86,6 +106,13 @@ class _Run:
         if recovery.plan.changed and found is not None:
             before = as_recovered(found, recovery.restored, pfs) if self.check else self._read()
         planner = self._plan(before, recovery.forgotten, pool, pfs)
+        if planner.renews and here is not None:
+            # Made anew, the pool would have only the VFs that are here.
+            judge, pfs = here
+            judged, final = judge()
+            if judged is None:
+                return self.foretell_no_more(pfs)
+            planner = self._plan(before, recovery.forgotten, judged, pfs if final else None)
         plan = planner.plan
         if not self.check:
             plan.apply()
@@ -145,7 +172,7 @@ class _Run:
         return None if network is None else read_network(network)
 
 
-def _pool(options: dict, pfs: list[dict] | None) -> tuple[dict, list[str]]:
+def _pool(options: dict, pfs: list[dict] | None, taken: frozenset[str]) -> tuple[dict, list[str]]:
     """The pool that the options mean, and what to warn of."""
     sysfs = Sysfs()
     if pfs is None:
@@ -156,7 +183,7 @@ def _pool(options: dict, pfs: list[dict] | None) -> tuple[dict, list[str]]:
         return pool_of_pf(options, pfs, sysfs)
     else:
         pool = pool_of(definition(options, {kind: options[kind] for kind in ("interfaces", "addresses")}))
-        warnings = check_list(pool, pfs, sysfs) + _check_document_pf(pool, pfs, sysfs)
+        warnings = check_list(pool, pfs, taken, sysfs) + _check_document_pf(pool, pfs, sysfs)
     return {kind: options[kind] for kind in ("pf", "interfaces", "addresses")}, warnings
 
 
@@ -191,7 +218,8 @@ def describe_networks(uri: str, names: list[str] | None, inactive: bool) -> list
         guests = running_guests(connected) if pooled else []
         for network in pooled:
             network["leases"] += _forgotten(connected, guests, network, pfs)
-    return [report(network, pfs, inactive) for network in sorted(networks, key=lambda network: network["name"])]
+    networks.sort(key=lambda network: network["name"])
+    return [report(network, lend_names(pfs, network)[0] if pfs and network["active"] else pfs, inactive) for network in networks]
 
 
 def _forgotten(connected: Any, guests: list[str], network: dict, pfs: list[dict] | None) -> list[dict]:

@@ -73,6 +73,8 @@ options:
 notes:
   - Where a PF has more than 221 VFs, libvirt starts guests in the modes V(passthrough) and V(hostdev) with some of them at most, for want of room
     in the kernel's answer. This module warns of the others.
+  - A VF that a consumer of M(vfpool.sriov.passthrough_port) has taken into a network namespace of its own, or to a driver for user space, is still
+    its member of the running pool. A change that needs the pool made anew waits until the consumer gives it back.
   - With a O(uri) of another host, O(pf) is the name of its interface, and O(vfs) is refused. Whether that PF exists, has VFs and is up cannot be
     checked from here, so a mistake shows only when libvirt starts the network.
   - With a O(uri) of another host, a changed definition is applied with every lease kept. But a pool that is stale because VFs came or went is not

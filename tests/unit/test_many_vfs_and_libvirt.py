@@ -72,7 +72,7 @@ def test_vfs_with_which_libvirt_starts_no_guest_are_warned_of(tree: Tree, pfs: l
     assert pool(tree, pfs) == ({"pf": "enp1s0"}, [LACKS.format("34-255")])
     assert pool(tree, pfs, vfs="30-35", mode="hostdev")[1] == [LACKS.format("34-35")]
     listed = {"interfaces": ["enp1s0v3", "enp1s0v99"], "addresses": [], "mode": "passthrough"}
-    assert check_list(listed, pfs, Sysfs(str(tree.root))) == [LACKS.format("99")]
+    assert check_list(listed, pfs, frozenset(), Sysfs(str(tree.root))) == [LACKS.format("99")]
 
 
 @pytest.mark.usefixtures("answer")
