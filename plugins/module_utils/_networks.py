@@ -9,9 +9,12 @@ from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import read_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import describe_pool
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import describe_pool, miscounted
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import parse_network
 
-__all__ = ["define_anew", "find_network", "read_network", "report"]
+__all__ = ["counted", "define_anew", "find_network", "read_network", "report"]
+
+_LOOKS = 10  # guests that start and stop all the time do not keep a run from its end
 
 
 def find_network(connected: Any, name: str) -> Any | None:
@@ -33,20 +36,38 @@ def define_anew(network: Any) -> None:
     network.connect().networkDefineXML(network.XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE))
 
 
+def counted(network: Any, leases: list[dict]) -> tuple[str, list[dict], list[str]]:
+    """The live XML of a network, the ``leases`` that were just read of it, and what libvirt counts otherwise (see ``miscounted``).
+
+    A guest that starts or stops between the two questions is in one answer alone. So a miscount is believed only
+    when both are asked again and say the same.
+    """
+    seen = None
+    for _look in range(_LOOKS):
+        xml = network.XMLDesc(0)
+        wrong = miscounted(parse_network(xml), leases)
+        if not wrong or (xml, leases) == seen:
+            break
+        seen = xml, leases
+        leases = read_leases(network, leases)
+    return xml, leases, wrong
+
+
 def read_network(network: Any) -> dict:
     """What libvirt knows of a network: one call for each property and one for each lease."""
     name = network.name()
     with said_by_libvirt(f"describe the network {name}"):
         active, persistent = bool(network.isActive()), bool(network.isPersistent())
+        xml, leases, _wrong = counted(network, read_leases(network)) if active else (network.XMLDesc(0), [], [])
         return {
             "name": name,
             "uuid": network.UUIDString(),
             "active": active,
             "autostart": bool(network.autostart()) if persistent else False,
             "persistent": persistent,
-            "xml": network.XMLDesc(0),
+            "xml": xml,
             "xml_inactive": network.XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE),
-            "leases": read_leases(network) if active else [],
+            "leases": leases,
         }
 
 

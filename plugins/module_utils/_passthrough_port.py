@@ -27,7 +27,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, 
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._mac import normal_mac
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import host_pfs
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, expected_members, is_exclusive, miscounted, places, profile_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, expected_members, is_exclusive, places, profile_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import (
     Element,
     members_of,
@@ -37,7 +37,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import (
     parse_xml,
     pool_of,
 )
-from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network
+from ansible_collections.vfpool.sriov.plugins.module_utils._networks import counted, find_network, read_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, find_overlaps, unleased
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
@@ -234,16 +234,11 @@ class _Port:
 
         It loses count by a SIGHUP or net-update --live. What is released then is counted below 0, which shows only when it is leased again.
         """
-        while True:
-            known = [lease for lease in self.leases if lease not in self.restored]
-            wrong = miscounted(parse_network(network.XMLDesc(0)), known)
-            if not wrong:
-                return
-            now = read_leases(network, known)
-            if now == known:
-                said = f"libvirt has lost count of the leases of the network {self.name} (on {', '.join(wrong)}) and may give one VF to two"
-                raise SriovError(f"{said}: {remedy}, and run this again.")
-            self.leases = now + self.restored  # a guest started or stopped between the two questions
+        _xml, leases, wrong = counted(network, [lease for lease in self.leases if lease not in self.restored])
+        if wrong:
+            said = f"libvirt has lost count of the leases of the network {self.name} (on {', '.join(wrong)}) and may give one VF to two"
+            raise SriovError(f"{said}: {remedy}, and run this again.")
+        self.leases = leases + self.restored
 
     def _held_otherwise(self, pool: dict) -> list[dict]:
         """What is held of the pool without a lease of it, as if it were leases: what running guests have, and what other networks have leased."""

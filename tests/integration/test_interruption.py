@@ -1,11 +1,16 @@
 # Copyright: (c) 2026, the vfpool.sriov authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run that ends between any two of its calls to libvirt: the next one finds and finishes what it began, leases included."""
+"""What happens between any two calls of a run to libvirt.
+
+A run that ends there is finished by the next one, leases included, and a guest that starts or stops there is no sign of anything wrong.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -150,3 +155,31 @@ def test_a_record_is_kept_as_long_as_another_network_has_its_uuid(host: Host, wa
     (host.root / JOURNAL).write_text(json.dumps(record) + "\n")
     warm.module("passthrough_network", name="n", pf="enp1s0")
     assert (host.root / JOURNAL).exists() == there
+
+
+def guest(host: Host, event: str) -> Callable[[int], None]:
+    """A guest that starts, or stops, when it is called; it does not start where the network does not run."""
+    stopping = host.port_create("n", "late", mac="52:54:00:00:00:99") if event == "stops" else None
+
+    def come_or_go(_pid: int) -> None:
+        with contextlib.suppress(AssertionError):
+            host.port_create("n", "late", mac="52:54:00:00:00:99") if stopping is None else host.port_delete("n", stopping)
+
+    return come_or_go
+
+
+@pytest.mark.parametrize("event", ["starts", "stops"])
+@pytest.mark.parametrize("module", [("passthrough_network", {"name": "n", "pf": "enp1s0"}), ("passthrough_network_info", {})], ids=lambda module: module[0])
+def test_a_guest_that_starts_or_stops_at_any_call_is_no_miscount(host: Host, warm: Warm, module: tuple[str, dict], event: str):
+    name, options = module
+    provide(warm, "passthrough")
+    for number in range(100):
+        with Cut(host, number, fall=guest(host, event), goes_on=True) as cut:
+            result = warm.module(name, **options, uri=URI)
+        assert not result["changed"]
+        assert [network["pool"]["stale"] for network in result.get("networks", [])] in ([], [[]])
+        for lease in host.ports("n"):
+            if lease["owner"] == "late":
+                host.port_delete("n", lease)
+        if not cut.fallen:
+            break
