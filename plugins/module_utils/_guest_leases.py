@@ -13,7 +13,15 @@ from typing import Any
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim, domain_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import parse_port
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_DOMAIN, connection, daemon_key, error_code, libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import (
+    NO_DOMAIN,
+    NO_NETWORK,
+    NOT_RUNNING,
+    connection,
+    daemon_key,
+    error_code,
+    libvirt,
+)
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import places
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, new_element, parse_network, parse_xml
@@ -33,7 +41,20 @@ def forgotten_leases(connected: Any, guests: list[str], name: str, current: dict
     local = daemon_key(connected.getURI()) == "system"
     network = parse_network(current["xml"]) if current else new_element("network")
     held = [lease for document in guests for lease in _leases_of_guest(parse_xml(document), name, local, network)]
-    return [lease for lease in held if lease["port"] not in there]
+    missing = [lease for lease in held if lease["port"] not in there]
+    # A guest that started since the ledger was read is in it now.
+    now = _ports(connected, name) if missing and current and current["active"] else set()
+    return [lease for lease in missing if lease["port"] not in now]
+
+
+def _ports(connected: Any, name: str) -> set[str]:
+    """The leases that the ledger of the network ``name`` has, none if it has stopped or gone."""
+    try:
+        return {port.UUIDString() for port in connected.networkLookupByName(name).listAllPorts(0)}
+    except libvirt().libvirtError as error:
+        if error_code(error) not in (NO_NETWORK, NOT_RUNNING):
+            raise
+        return set()
 
 
 def guest_claims(guests: list[str]) -> list[Claim]:

@@ -18,7 +18,7 @@ __all__ = ["NO_DOMAIN", "NO_NETWORK", "NO_PORT", "connection", "daemon_key", "er
 
 # Of virterror.h; by number, because explaining must not need a binding that knows every name.
 _AUTHENTICATION = (29, 45, 79, 80, 88)
-NO_DOMAIN, NO_NETWORK, NO_PORT = 42, 43, 107
+NO_DOMAIN, NO_NETWORK, NOT_RUNNING, NO_PORT = 42, 43, 55, 107
 _SOCKETS = "/run/libvirt"  # where those of all daemons of the system are
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ansible_collections.vfpool.sriov.tests.integration.host import Host
@@ -222,3 +224,33 @@ def test_a_guest_whose_own_record_cannot_be_read_is_not_taken_for_one_without_le
     warm.module("passthrough_network", **NETWORK, mode="hostdev")
     assert host.ports("n") == [lease]
     state.unlink()
+
+
+def run_while(host: Host, guest: str, domains: str) -> list[str]:
+    """The actions of a run for NETWORK in which libvirt's list of the domains that run is what the lines ``domains`` return: [web1] or none."""
+    program = f"""if True:
+        import json, libvirt
+        from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import DEFINITION_SPEC, HOST_SPEC
+        from ansible_collections.vfpool.sriov.plugins.module_utils._passthrough_network import bring_to_state
+        class Guest:
+            XMLDesc = lambda self, flags: {guest!r}
+            UUIDString = lambda self: "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"
+        web1, asked = Guest(), []
+        def domains(connection, flags):
+            asked.append(connection)
+            {domains}
+        libvirt.virConnect.listAllDomains = domains
+        options = {{name: spec.get("default") for name, spec in {{**DEFINITION_SPEC, **HOST_SPEC}}.items()}}
+        print(json.dumps(bring_to_state({{**options, **{NETWORK!r}}}, False, print)["actions"]))
+    """
+    actions: list[str] = json.loads(host.run(*PYTHON, "-c", program).stdout)
+    return actions
+
+
+def test_the_lease_of_a_guest_that_started_after_the_ledger_was_read_is_not_forgotten(host: Host, warm: Warm):
+    (lease,) = start(host, warm, "web1")
+    port = host.virsh(f"net-port-dumpxml n {lease['port']}")
+    host.port_delete("n", lease)
+    starts = f"len(asked) > 1 or connection.networkLookupByName('n').portCreateXML({port!r}, libvirt.VIR_NETWORK_PORT_CREATE_RECLAIM); return [web1]"
+    assert run_while(host, warm.guests[0], starts) == []
+    assert host.ports("n") == [lease]
