@@ -19,9 +19,9 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import 
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import check_single, holders, member_of, parse_port, put_back, read_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_PORT, error_code, libvirt, said_by_libvirt
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import is_exclusive, miscounted
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import is_exclusive
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import explicit_text, members_of, parse_network, pool_of
-from ansible_collections.vfpool.sriov.plugins.module_utils._networks import define_anew
+from ansible_collections.vfpool.sriov.plugins.module_utils._networks import counted, define_anew
 
 __all__ = ["interrupted", "rebuild", "restore", "undo_rebuild"]
 
@@ -160,7 +160,7 @@ def _enter(network: Any, journal: Journal, leases: list[dict], ran: set[str]) ->
     for lease in leases:
         if lease["owner_uuid"] in stopped:
             _release(network, lease["port"])
-    _prove(network, [lease for lease in leases if lease["owner_uuid"] not in stopped])
+    _prove(network, [lease for lease in leases if lease["owner_uuid"] not in stopped], ran)
 
 
 def _release(network: Any, port: str) -> None:
@@ -176,12 +176,13 @@ def _in_pool_order(leases: list[dict], network: Any) -> list[dict]:
     return sorted(leases, key=lambda lease: order.get(member_of(lease) or "", len(order)))
 
 
-def _prove(network: Any, leases: list[dict]) -> None:
-    """Each lease is in the ledger again, and each member counted as often as it is held."""
-    found = read_leases(network, leases)
+def _prove(network: Any, leases: list[dict], ran: set[str]) -> None:
+    """Each lease is in the ledger again, unless its guest ``ran`` and has given it back since, and each member counted as often as it is held."""
+    _xml, found, wrong = counted(network, read_leases(network, leases))
     there = {lease["port"] for lease in found}
     lost = [lease for lease in leases if lease["port"] not in there]
-    wrong = miscounted(parse_network(network.XMLDesc(0)), found)
+    stopped = ran - running_owners(network.connect()) if lost else set()
+    lost = [lease for lease in lost if lease["owner_uuid"] not in stopped]
     if lost or wrong:
         said = f"leases are missing ({holders(lost)})" if lost else f"libvirt counts wrongly on {', '.join(wrong)}"
         raise SriovError(f"After the rebuild of the network {network.name()} {said}: run this again.")

@@ -335,6 +335,36 @@ def test_a_guest_that_stops_while_the_ledger_is_empty_leaves_no_lease_behind(hos
     assert host.port_create("n", "web3", mac="52:54:00:00:00:03")["member"] == "enp1s0v0"
 
 
+@pytest.mark.parametrize("event", ["starts", "stops"])
+def test_a_guest_that_starts_or_stops_while_a_rebuild_is_proved_hinders_it_not(host: Host, warm: Warm, event: str):
+    program = f"""if True:
+        import libvirt
+        from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
+        from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import rebuild
+        network = libvirt.open("qemu:///system").networkLookupByName("n")
+        port, = network.listAllPorts(0)
+        class Guest:
+            UUIDString = lambda self: "{GUEST}"
+        def late(flags):
+            del network.XMLDesc
+            network.portCreateXML(port.XMLDesc(0).replace(port.UUIDString(), "{GUEST}").replace("enp1s0v0", "enp1s0v1"), 1)  # reclaimed
+            return network.XMLDesc(flags)
+        running = [[], [Guest()], [Guest()]]
+        def domains(connection, flags):
+            if len(running) == 2:  # the leases are back
+                if "{event}" == "stops":
+                    port.delete()
+                else:
+                    network.XMLDesc = late
+            return running.pop() if running else []
+        libvirt.virConnect.listAllDomains = domains
+        rebuild(network, Journal("n"), [], lambda lease: lease, False, [])
+    """
+    host.port_create("n", "web1", owner_uuid=GUEST)
+    host.run(*PYTHON, "-c", program)
+    assert [lease["member"] for lease in host.ports("n")] == (["enp1s0v0", "enp1s0v1"] if event == "starts" else [])
+
+
 def test_a_run_that_is_told_to_end_puts_the_leases_back_first(host: Host, warm: Warm):
     for owner in (FIREWALL, ROUTER):
         warm.module("passthrough_port", **owner)
