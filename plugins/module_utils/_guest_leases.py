@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import glob
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim, domain_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import parse_port
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import parse_port, put_back
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import (
     NO_DOMAIN,
     NO_NETWORK,
+    NO_PORT,
     NOT_RUNNING,
     connection,
     daemon_key,
@@ -29,7 +30,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import E
 # Where the system's QEMU driver keeps the state of its running guests.
 _STATE = "/run/libvirt/qemu"
 
-__all__ = ["forgotten_leases", "guest_claims", "guest_runs", "running_guests", "running_owners"]
+__all__ = ["enter_leases", "forgotten_leases", "guest_claims", "guest_runs", "running_guests", "running_owners"]
 
 
 def forgotten_leases(connected: Any, guests: list[str], name: str, current: dict | None) -> list[dict]:
@@ -90,6 +91,31 @@ def running_owners(connected: Any) -> set[str]:
 
 def _active(daemon: Any | None) -> Any:
     return daemon.listAllDomains(libvirt().VIR_CONNECT_LIST_DOMAINS_ACTIVE) if daemon else []
+
+
+def _no_record(_port: str) -> None:
+    """What ``enter_leases`` calls where no record is kept."""
+
+
+def enter_leases(network: Any, leases: list[dict], ran: set[str], done: Callable[[str], object] = _no_record) -> list[dict]:
+    """Put ``leases`` back as ``put_back`` does, except of the guests that ``ran`` and have stopped since. Those that stay.
+
+    A guest that stops while the ledger lacks its lease gives none back.
+    """
+    put_back(network, leases, done)
+    stopped = ran - running_owners(network.connect())
+    for lease in leases:
+        if lease["owner_uuid"] in stopped:
+            _release(network, lease["port"])
+    return [lease for lease in leases if lease["owner_uuid"] not in stopped]
+
+
+def _release(network: Any, port: str) -> None:
+    try:
+        network.portLookupByUUIDString(port).delete()
+    except libvirt().libvirtError as error:
+        if error_code(error) != NO_PORT:
+            raise
 
 
 def running_guests(connected: Any) -> list[str]:

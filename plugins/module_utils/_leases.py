@@ -118,11 +118,7 @@ def read_leases(network: Any, known: Iterable[dict] = ()) -> list[dict]:
     return sorted(leases, key=lambda lease: (lease["owner_name"], lease["mac"], lease["port"]))
 
 
-def _nothing(_port: str) -> None:
-    """What ``put_back`` calls where no record is kept."""
-
-
-def put_back(network: Any, leases: list[dict], done: Callable[[str], object] = _nothing) -> None:
+def put_back(network: Any, leases: list[dict], done: Callable[[str], object]) -> None:
     """Enter ``leases`` into the ledger of an active network again, with their UUIDs, and call ``done`` with each of these.
 
     In pool order: libvirt gives a newcomer the first free member, which should be one that is really free.

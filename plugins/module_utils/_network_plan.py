@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import running_owners
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import check_single, holders, read_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import is_local, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
@@ -241,8 +242,9 @@ class NetworkPlanner:
 
     def _start_again(self) -> None:
         if not self._network().isActive():
+            ran = running_owners(self.connected)
             self._call("create", f"start the network {self.name}")
-            enter(self.connected, self.name, self.leases)
+            enter(self.connected, self.name, self.leases, ran)
 
     def _autostart(self, autostart: bool) -> None:
         doing = f"switch {'on' if autostart else 'off'} autostart of the network {self.name}"

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import running_owners
+from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import enter_leases, running_owners
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import check_single, holders, member_of, parse_port, put_back, read_leases
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_PORT, error_code, libvirt, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import check_single, holders, member_of, parse_port, read_leases
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import is_exclusive
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import explicit_text, members_of, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import counted, define_anew
@@ -38,7 +38,7 @@ def rebuild(
 
     ``known`` are the leases that were read when this was planned. ``take`` tells how the new pool takes a lease, as ``fit`` gives it.
     Without ``force``, one that does not stay the same stops the rebuild before it begins, even if its guest started only a moment ago.
-    ``forgotten`` are leases that the ledger lacks, as the new pool takes them.
+    ``forgotten`` are leases that the ledger lacks, as the new pool takes them, of guests that ran when this was planned.
     """
     name = network.name()
     with said_by_libvirt(f"rebuild the network {name}"):
@@ -58,7 +58,7 @@ def rebuild(
                 break
             journal.remove()
         define_anew(network)
-        ran = running_owners(network.connect())
+        ran = running_owners(network.connect()) | {lease["owner_uuid"] for lease in forgotten}
         with _undisturbed():
             journal.stopping()
             network.destroy()
@@ -106,19 +106,20 @@ def interrupted(record: dict, which: str, ledger: list[dict]) -> list[dict]:
     return [lease for lease in leases if lease["port"] not in there and (lease["owner_uuid"], lease["mac"]) not in again]
 
 
-def restore(network: Any, journal: Journal, leases: list[dict], lacking: bool = False) -> None:
+def restore(network: Any, journal: Journal, leases: list[dict], lacking: bool = False, ran: Iterable[str] = ()) -> None:
     """Make ``network`` run again with ``leases`` in its ledger, after a rebuild that was cut short or failed.
 
     Where its definition cannot start, or is ``lacking`` what is leased, it runs with the members that it had.
+    ``ran`` are guests that were seen running when this was planned.
     """
     record = journal.read()
     former = record["xml"] if record and record["uuid"] == network.UUIDString() else None
     try:
         with said_by_libvirt(f"finish the rebuild of the network {network.name()}"), _undisturbed():
-            ran = running_owners(network.connect())
+            running = running_owners(network.connect()).union(ran)
             if not network.isActive():
                 _start_somehow(network, former, lacking)
-            _enter(network, journal, leases, ran)
+            _enter(network, journal, leases, running)
             journal.remove()
     except SriovError as error:
         raise SriovError(f"{error} The leases are recorded in {journal.path}; on_in_use: force gives up those whose VFs the network lacks.") from error
@@ -155,20 +156,7 @@ def _documents(leases: list[dict]) -> list[str]:
 
 def _enter(network: Any, journal: Journal, leases: list[dict], ran: set[str]) -> None:
     """Put ``leases`` back, except of the guests that ``ran`` and have stopped while the ledger was empty."""
-    put_back(network, leases, journal.mark)
-    stopped = ran - running_owners(network.connect())
-    for lease in leases:
-        if lease["owner_uuid"] in stopped:
-            _release(network, lease["port"])
-    _prove(network, [lease for lease in leases if lease["owner_uuid"] not in stopped], ran)
-
-
-def _release(network: Any, port: str) -> None:
-    try:
-        network.portLookupByUUIDString(port).delete()
-    except libvirt().libvirtError as error:
-        if error_code(error) != NO_PORT:
-            raise
+    _prove(network, enter_leases(network, leases, ran, journal.mark), ran)
 
 
 def _in_pool_order(leases: list[dict], network: Any) -> list[dict]:

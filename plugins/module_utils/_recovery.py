@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import forgotten_leases, guest_runs, running_guests
+from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import enter_leases, forgotten_leases, guest_runs, running_guests
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, parse_port, put_back
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, parse_port
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, fit
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import network_text, parse_network, pool_of, set_members
@@ -68,7 +68,8 @@ def plan_recovery(
             said = f", and put back its leases ({holders(leases)})" if leases else ""
             said += f", giving up {holders(given_up)}" if given_up else ""
             doing = f"finish the interrupted rebuild of the network {name}{said}"
-            plan.add(doing, lambda: restore(find_network(connected, name), journal, leases, lacking))
+            ran = {lease["owner_uuid"] for lease in fitting}
+            plan.add(doing, lambda: restore(find_network(connected, name), journal, leases, lacking, ran))
         return Recovery(plan, leases, _without(rest, leases))
     if fitting:
         plan.add(f"put back leases of the network {name} that libvirt has forgotten ({holders(fitting)})", lambda: enter(connected, name, fitting))
@@ -129,7 +130,11 @@ def close_record(connected: Any, name: str, journal: Journal) -> None:
         journal.remove()
 
 
-def enter(connected: Any, name: str, leases: list[dict]) -> None:
-    """Put ``leases`` into the ledger of an active network."""
-    with said_by_libvirt(f"put leases of the network {name} back"):
-        put_back(find_network(connected, name), leases)
+def enter(connected: Any, name: str, leases: list[dict], ran: set[str] | None = None) -> None:
+    """Put ``leases`` into the ledger of an active network, except of the guests that ``ran`` and have stopped since.
+
+    Leases that libvirt has forgotten are known from their guests alone, so by default all of these ran.
+    """
+    if leases:
+        with said_by_libvirt(f"put leases of the network {name} back"):
+            enter_leases(find_network(connected, name), leases, {lease["owner_uuid"] for lease in leases} if ran is None else ran)

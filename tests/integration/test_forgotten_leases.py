@@ -254,3 +254,17 @@ def test_the_lease_of_a_guest_that_started_after_the_ledger_was_read_is_not_forg
     starts = f"len(asked) > 1 or connection.networkLookupByName('n').portCreateXML({port!r}, libvirt.VIR_NETWORK_PORT_CREATE_RECLAIM); return [web1]"
     assert run_while(host, warm.guests[0], starts) == []
     assert host.ports("n") == [lease]
+
+
+@pytest.mark.parametrize("network", ["runs", "is stopped", "is rebuilt"])
+def test_a_guest_that_stops_before_its_forgotten_lease_is_back_leaves_none(host: Host, warm: Warm, network: str):
+    start(host, warm, "web1")
+    if network == "is rebuilt":
+        warm.module("passthrough_network", name="n", interfaces=["enp1s0v1"], on_in_use="force")
+    else:
+        host.virsh("net-destroy n")
+    if network == "runs":
+        host.virsh("net-start n")
+    actions = run_while(host, warm.guests[0], "return [web1] if len(asked) == 1 else []")
+    assert "keeping 1 leases" in actions[-1] if network == "is rebuilt" else "web1 holds enp1s0v0" in actions[-1]
+    assert host.ports("n") == []
