@@ -240,11 +240,13 @@ class NetworkPlanner:
                 raise SriovError(f"Guests took VFs of the network {self.name} just now ({holders(leases)}), so it keeps running: run this again.")
             network.destroy()
 
-    def _start_again(self) -> None:
-        if not self._network().isActive():
-            ran = running_owners(self.connected)
-            self._call("create", f"start the network {self.name}")
-            enter(self.connected, self.name, self.leases, ran)
+    def _start_again(self) -> str | None:
+        if self._network().isActive():
+            return NOTHING
+        ran = running_owners(self.connected)
+        self._call("create", f"start the network {self.name}")
+        enter(self.connected, self.name, self.leases, ran)
+        return None
 
     def _autostart(self, autostart: bool) -> None:
         doing = f"switch {'on' if autostart else 'off'} autostart of the network {self.name}"

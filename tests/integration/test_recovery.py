@@ -133,7 +133,8 @@ def test_a_network_that_a_guest_takes_a_vf_of_while_it_is_being_removed_keeps_ru
         warm.module("passthrough_network", **NETWORK)
         taken.clear()
         with Cut(host, number, fall=come, goes_on=True) as cut:
-            warm.attempt("passthrough_network", name="n", state="absent", uri=URI)
+            result = warm.attempt("passthrough_network", name="n", state="absent", uri=URI)
+        assert "Undone" not in str(result), "it was never stopped"
         lost += len(taken) - len(warm.ledger("n")["leases"])
         if not cut.fallen:
             break
