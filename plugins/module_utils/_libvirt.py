@@ -102,9 +102,9 @@ def said_by_libvirt(doing: str) -> Iterator[None]:
         raise SriovError(f"libvirt does not {doing}: {words}.") from error
 
 
-def error_code(error: Exception) -> int | None:
+def error_code(error: BaseException | None) -> int | None:
     """The number that libvirt gives an error (virErrorNumber), or None for an error that is not libvirt's."""
-    return error.get_error_code() if hasattr(error, "get_error_code") else None
+    return error.get_error_code() if error is not None and hasattr(error, "get_error_code") else None
 
 
 def _no_connection(uri: str, error: Any) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import read_leases
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, NOT_RUNNING, error_code, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import describe_pool, miscounted
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import parse_network
 
@@ -57,18 +57,28 @@ def read_network(network: Any) -> dict:
     """What libvirt knows of a network: one call for each property and one for each lease."""
     name = network.name()
     with said_by_libvirt(f"describe the network {name}"):
-        active, persistent = bool(network.isActive()), bool(network.isPersistent())
-        xml, leases, _wrong = counted(network, read_leases(network)) if active else (network.XMLDesc(0), [], [])
+        live, persistent = _live(network), bool(network.isPersistent())
+        xml, leases = live or (network.XMLDesc(0), [])
         return {
             "name": name,
             "uuid": network.UUIDString(),
-            "active": active,
+            "active": live is not None,
             "autostart": bool(network.autostart()) if persistent else False,
             "persistent": persistent,
             "xml": xml,
             "xml_inactive": network.XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE),
             "leases": leases,
         }
+
+
+def _live(network: Any) -> tuple[str, list[dict]] | None:
+    """The live XML and the leases of a network; None for one that does not run, or has stopped while these were read."""
+    try:
+        return counted(network, read_leases(network))[:2] if network.isActive() else None
+    except libvirt().libvirtError as error:
+        if error_code(error) != NOT_RUNNING or network.isActive():
+            raise
+        return None
 
 
 def report(network: dict, pfs: list[dict] | None, inactive: bool = False) -> dict:

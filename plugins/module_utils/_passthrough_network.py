@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import forgotten_leases, running_guests
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal, recorded
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, daemon_key, network_key, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, connection, daemon_key, error_code, network_key, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, runtime_folder
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import definition
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, add_altnames_for, check_list, host_pfs, pool_of_pf
@@ -213,13 +213,23 @@ def describe_networks(uri: str, names: list[str] | None, inactive: bool) -> list
     """The result of passthrough_network_info."""
     pfs = host_pfs(uri)
     with connection(uri, readonly=True) as connected:
-        networks = [read_network(network) for network in _choose(connected, names)]
+        networks = [found for found in (_read_if_there(network, names) for network in _choose(connected, names)) if found is not None]
         pooled = [network for network in networks if pool_of(parse_network(network["xml"]))["mode"] in POOL_MODES]
         guests = running_guests(connected) if pooled else []
         for network in pooled:
             network["leases"] += _forgotten(connected, guests, network, pfs)
     networks.sort(key=lambda network: network["name"])
     return [report(network, lend_names(pfs, network)[0] if pfs and network["active"] else pfs, inactive) for network in networks]
+
+
+def _read_if_there(network: Any, names: list[str] | None) -> dict | None:
+    """A network of the list of all, unless it has gone since. One that was asked for by its name must be there."""
+    try:
+        return read_network(network)
+    except SriovError as error:
+        if names is not None or error_code(error.__cause__) != NO_NETWORK:
+            raise
+        return None
 
 
 def _forgotten(connected: Any, guests: list[str], network: dict, pfs: list[dict] | None) -> list[dict]:

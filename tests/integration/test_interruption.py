@@ -183,3 +183,22 @@ def test_a_guest_that_starts_or_stops_at_any_call_is_no_miscount(host: Host, war
                 host.port_delete("n", lease)
         if not cut.fallen:
             break
+
+
+@pytest.mark.parametrize("persistent", [True, False])
+def test_a_network_that_stops_or_goes_at_any_call_hides_no_other(host: Host, warm: Warm, persistent: bool):
+    provide(warm, "passthrough")
+    uuid = "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"
+    other = f"<network><name>other</name><uuid>{uuid}</uuid><forward mode='passthrough'><interface dev='enp9s0v0'/></forward></network>"
+    told = []
+    for number in range(100):
+        host.virsh(f"net-{'define' if persistent else 'create'} /dev/stdin", stdin=other)
+        if persistent:
+            host.virsh("net-start other")
+        with Cut(host, number, fall=lambda _pid: host.virsh("net-destroy other"), goes_on=True) as cut:
+            networks = warm.module("passthrough_network_info", uri=URI)["networks"]
+        told.append([network["active"] for network in networks if network["name"] == "other"])
+        assert [len(network["pool"]["leases"]) for network in networks if network["name"] == "n"] == [3]
+        if not cut.fallen:
+            break
+    assert told[-1] == [True] and told[0] == ([False] if persistent else [])
