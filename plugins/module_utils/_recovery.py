@@ -12,13 +12,20 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import enter_leases, forgotten_leases, guest_runs, running_guests
+from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import (
+    enter_leases,
+    forgotten_leases,
+    guest_claims,
+    guest_runs,
+    running_guests,
+)
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, parse_port
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, fit
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import network_text, parse_network, pool_of, set_members
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import network_text, parse_network, parse_xml, pool_of, set_members
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network
+from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 
 __all__ = ["Recovery", "as_recovered", "close_record", "enter", "fit_of", "plan_recovery"]
@@ -41,10 +48,16 @@ def plan_recovery(
     With ``force``, what cannot be put back is given up, which else makes the plan fail.
     """
     plan = Plan()
-    forgotten = forgotten_leases(connected, running_guests(connected), name, current)
+    guests = running_guests(connected)
+    forgotten = forgotten_leases(connected, guests, name, current)
     record = _record(connected, name, journal)
+
+    def outstanding_of(which: str) -> list[dict]:
+        missing = _outstanding(connected, record, which, current["leases"] if current else [])
+        return [lease for lease in missing if not _gave_back(lease, guests, pfs)]
+
     if current is None:
-        return Recovery(plan, [], forgotten + _without(_outstanding(connected, record, "leases", []), forgotten))
+        return Recovery(plan, [], forgotten + _without(outstanding_of("leases"), forgotten))
     unfinished = record is not None and (record["stopped"] or not current["active"])
     if not (current["active"] or unfinished):
         return Recovery(plan, [], forgotten)
@@ -55,13 +68,12 @@ def plan_recovery(
         # Compiled only where there is something to finish.
         from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import restore
 
-        outstanding = [take(lease) or lease for lease in _outstanding(connected, record, "leases", current["leases"])]
+        outstanding = [take(lease) or lease for lease in outstanding_of("leases")]
         given_up = [lease for lease in outstanding if force and take(lease) is None]
         leases = _without(outstanding, given_up)
         # What force took stays taken, unless it was being undone: then the definition has room for it again.
         if current["active"] or pfs is not None:
-            before = _outstanding(connected, record, "before", current["leases"])
-            leases += [lease for lease in _without(before, list(map(parse_port, record["leases"]))) if take(lease) is lease]
+            leases += [lease for lease in _without(outstanding_of("before"), list(map(parse_port, record["leases"]))) if take(lease) is lease]
         leases += _without(fitting, leases)
         lacking = any(take(lease) is None for lease in leases)
         if leases or given_up or not current["active"]:
@@ -97,6 +109,19 @@ def _outstanding(connected: Any, record: dict | None, which: str, ledger: list[d
 
     missing = interrupted(record, which, ledger)
     return [lease for lease in missing if guest_runs(connected, lease) is not False]
+
+
+def _gave_back(lease: dict, guests: list[str], pfs: list[dict] | None) -> bool:
+    """Whether the owner of a lease is one of ``guests``, and by its own document has neither that port nor that VF, under whatever name.
+
+    A PCI device has lost its port there, so one with the same MAC address is enough to keep its lease.
+    """
+    own = [document for document in guests if parse_xml(document).findtext("uuid") == lease["owner_uuid"]]
+    pool = {"mode": "passthrough", "pf": None, "interfaces": [member_of(lease) or ""], "addresses": []}
+    if not own or Devices(pool, pfs).shared(device for device, _guest in guest_claims(own)):
+        return False
+    has = "devices/interface[source/@portid = $port or (@type = 'hostdev' and mac/@address = $mac)]"
+    return not parse_xml(own[0]).xpath(has, port=lease["port"], mac=lease["mac"])
 
 
 def _without(leases: list[dict], others: list[dict]) -> list[dict]:

@@ -20,6 +20,7 @@ from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
 
 CHANGE = {"name": "n", "pf": "enp1s0", "vlan": 7, "uri": URI}
 JOURNAL = "run/vfpool.sriov/network-n.rebuild"
+GUEST = "e4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"
 
 
 @pytest.fixture
@@ -202,3 +203,25 @@ def test_a_network_that_stops_or_goes_at_any_call_hides_no_other(host: Host, war
         if not cut.fallen:
             break
     assert told[-1] == [True] and told[0] == ([False] if persistent else [])
+
+
+@pytest.mark.parametrize("mode", ["passthrough", "hostdev"])
+def test_a_lease_that_its_running_guest_gave_back_after_the_interruption_does_not_come_back(host: Host, warm: Warm, mode: str):
+    """Its interface was detached while libvirt knew of no lease: what the guest still has tells."""
+    warm.module("passthrough_network", name="n", pf="enp1s0", mode=mode)
+    kept, gone = (host.port_create("n", "web1", mac=f"52:54:00:00:00:0{index}", owner_uuid=GUEST) for index in range(2))
+    for number in range(100):
+        with Cut(host, number):
+            warm.attempt("passthrough_network", **{**CHANGE, "mode": mode})
+        if warm.ledger("n")["leases"] == {} and (host.root / JOURNAL).exists():
+            break
+    plug = f"<source network='n' portid='{kept['port']}' dev='{kept['member']}' mode='passthrough'/>"
+    if mode == "hostdev":
+        plug = "<source><address type='pci' domain='0x0000' bus='0x01' slot='0x10' function='0x0'/></source>"
+    interface = f"<interface type='{'direct' if mode == 'passthrough' else mode}'><mac address='{kept['mac']}'/>{plug}</interface>"
+    warm.guests.append(f"<domain><name>web1</name><uuid>{GUEST}</uuid><devices>{interface}</devices></domain>")
+    options = {**CHANGE, "mode": mode, "uri": "qemu:///system"}
+    foretold = warm.module("passthrough_network", **options, _ansible_check_mode=True)["actions"]
+    assert warm.module("passthrough_network", **options)["actions"] == foretold
+    assert host.ports("n") == [kept]
+    assert gone["member"] == host.port_create("n", "web2", mac="52:54:00:00:00:09")["member"]
