@@ -104,7 +104,7 @@ class _Run:
             close_record(self.connected, self.name, self.journal)
         before = found
         if recovery.plan.changed and found is not None:
-            before = as_recovered(found, recovery.restored, pfs) if self.check else self._read()
+            before = as_recovered(found, recovery, pfs) if self.check else self._read()
         planner = self._plan(before, recovery.forgotten, pool, pfs)
         if planner.renews and here is not None:
             # Made anew, the pool would have only the VFs that are here.

@@ -23,7 +23,14 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journ
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import holders, member_of, parse_port
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, fit
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import network_text, parse_network, parse_xml, pool_of, set_members
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import (
+    Element,
+    network_text,
+    parse_network,
+    parse_xml,
+    pool_of,
+    set_members,
+)
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
@@ -32,11 +39,15 @@ __all__ = ["Recovery", "as_recovered", "close_record", "enter", "fit_of", "plan_
 
 
 class Recovery(NamedTuple):
-    """``plan`` puts the leases ``restored`` back. ``forgotten`` are those that it cannot: their network does not run, or not with their members."""
+    """``plan`` puts the leases ``restored`` back. ``forgotten`` are those that it cannot: their network does not run, or not with their members.
+
+    ``former`` is the live XML with whose members it starts the network, if not with those of its definition.
+    """
 
     plan: Plan
     restored: list[dict]
     forgotten: list[dict]
+    former: str | None = None
 
 
 def plan_recovery(
@@ -82,7 +93,7 @@ def plan_recovery(
             doing = f"finish the interrupted rebuild of the network {name}{said}"
             ran = {lease["owner_uuid"] for lease in fitting}
             plan.add(doing, lambda: restore(find_network(connected, name), journal, leases, lacking, ran))
-        return Recovery(plan, leases, _without(rest, leases))
+        return Recovery(plan, leases, _without(rest, leases), record["xml"] if lacking else None)
     if fitting:
         plan.add(f"put back leases of the network {name} that libvirt has forgotten ({holders(fitting)})", lambda: enter(connected, name, fitting))
     return Recovery(plan, fitting, rest)
@@ -135,14 +146,23 @@ def fit_of(current: dict, pfs: list[dict] | None) -> Callable[[dict], dict | Non
     return fit(pool["mode"], expected_members(pool, pfs), pfs)
 
 
-def as_recovered(current: dict, restored: list[dict], pfs: list[dict] | None) -> dict:
-    """What ``current`` will be after its recovery: running as it is defined, with every lease. For check mode."""
-    leases = current["leases"] + restored
-    live = parse_network(current["xml_inactive"])
+def as_recovered(current: dict, recovery: Recovery, pfs: list[dict] | None) -> dict:
+    """What ``current`` will be after its recovery: running, with every lease that this puts back counted. For check mode."""
+    live = parse_network(current["xml"]) if current["active"] else _started(recovery.former or current["xml_inactive"], pfs)
+    more = Counter(map(member_of, recovery.restored))
+    for entry in live.iterfind("forward/interface"):
+        entry.set("connections", str(int(entry.get("connections", "0")) + more[entry.get("dev")]))
+    live.set("connections", str(int(live.get("connections", "0")) + len(recovery.restored)))
+    return {**current, "active": True, "leases": current["leases"] + recovery.restored, "xml": network_text(live)}
+
+
+def _started(xml: str, pfs: list[dict] | None) -> Element:
+    """The live document of a network right after its start, when nobody holds a lease."""
+    live = parse_network(xml)
     pool = pool_of(live)
     kind = "addresses" if pool["mode"] == "hostdev" else "interfaces"
-    set_members(live, {kind: expected_members(pool, pfs) or []}, Counter(map(member_of, leases)))
-    return {**current, "active": True, "leases": leases, "xml": network_text(live)}
+    set_members(live, {kind: expected_members(pool, pfs) or []}, {})
+    return live
 
 
 def close_record(connected: Any, name: str, journal: Journal) -> None:

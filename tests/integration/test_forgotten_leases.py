@@ -11,13 +11,13 @@ import pytest
 
 from ansible_collections.vfpool.sriov.tests.integration.host import Host
 from ansible_collections.vfpool.sriov.tests.integration.warm import PYTHON, Warm
+from ansible_collections.vfpool.sriov.tests.sysfs_tree import PF
 
 NETWORK = {"name": "n", "pf": "enp1s0"}
 
 
 @pytest.fixture
-def warm(host: Host) -> Warm:
-    host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)
+def warm(host: Host, card: PF) -> Warm:
     warm = Warm(host)
     warm.module("passthrough_network", **NETWORK)
     return warm
@@ -161,6 +161,22 @@ def test_check_mode_foretells_what_is_put_back(host: Host, warm: Warm):
     assert foretold[0] == host.ports("n") == foretold[1]["network"]["pool"]["leases"] == []
     assert warm.module("passthrough_network", **NETWORK)["actions"] == foretold[1]["actions"]
     assert host.ports("n") == leases
+
+
+@pytest.mark.parametrize("refresh", ["safe", "never"])
+@pytest.mark.parametrize("changed", ["card", "definition"])
+def test_check_mode_foretells_what_follows_what_is_put_back(host: Host, warm: Warm, card: PF, changed: str, refresh: str):
+    options = {**NETWORK, "refresh": refresh, **({"vlan": 7} if changed == "definition" else {})}
+    start(host, warm, "web1")
+    host.virsh("net-destroy n")
+    host.virsh("net-start n")
+    if changed == "card":
+        card.resize(5)
+    else:
+        host.virsh("net-define /dev/stdin", stdin=host.virsh("net-dumpxml n --inactive").replace("</forward>", "</forward><vlan><tag id='7'/></vlan>"))
+    foretold, done = (warm.module("passthrough_network", **options, _ansible_check_mode=check) for check in (True, False))
+    assert len(done["actions"]) == (2 if refresh == "safe" else 1)
+    assert foretold["actions"] == done["actions"] and foretold.get("warnings") == done.get("warnings")
 
 
 def test_a_guest_that_starts_while_the_leases_are_written_down_keeps_its_own(host: Host, warm: Warm):

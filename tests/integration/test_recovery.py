@@ -176,6 +176,16 @@ def test_a_recorded_lease_whose_vf_is_gone_is_given_up_by_force_alone(host: Host
     assert not warm.module("passthrough_network", **NETWORK)["changed"]
 
 
+def test_check_mode_foretells_a_recovery_with_the_former_members(host: Host, warm: Warm, card: PF):
+    warm.module("passthrough_port", **ROUTER, plug={"interface": "enp1s0v3"})
+    write_record(host)
+    host.virsh("net-destroy n")
+    card.remove_vf(3)
+    foretold = warm.refusal("passthrough_network", **NETWORK, _ansible_check_mode=True)
+    assert "its new pool lacks what guests hold (router holds enp1s0v3)" in foretold
+    assert warm.refusal("passthrough_network", **NETWORK) == foretold
+
+
 def test_a_recovery_with_the_former_members_never_makes_them_the_definition(host: Host, warm: Warm, card: PF):
     warm.module("passthrough_port", **FIREWALL)
     before, defined = host.ports("n"), host.virsh("net-dumpxml n --inactive")
