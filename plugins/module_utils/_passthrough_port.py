@@ -30,7 +30,6 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import ho
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, expected_members, is_exclusive, places, profile_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import (
     Element,
-    members_of,
     network_text,
     new_element,
     parse_network,
@@ -282,8 +281,9 @@ class _Port:
         pool = pool_of(live)
         member: str = normal_pci_address(plug["address"]) if plug["address"] else plug["interface"]
         wrong = [key for key, right in (("mode", pool["mode"]), ("type", _plug_type(pool["mode"]))) if plug[key] not in (None, right)]
-        if wrong or member not in members_of(pool):
-            said = f"mode {pool['mode']} with the members {', '.join(members_of(pool))}"
+        members = expected_members(pool, self.pfs) or []  # in check mode the network may be yet to start, and lists none
+        if wrong or member not in members:
+            said = f"mode {pool['mode']} with the members {', '.join(members)}"
             asked = f"{plug['mode']} {member}" if plug["mode"] else member
             raise SriovError(f"The network {self.name} has {said}, so {asked} cannot be confirmed: name one of these.")
         others = self._rivals(live, {**self.options, "plug": {"interface": member}}) if self.exclusive else []

@@ -141,7 +141,10 @@ def test_whatever_runs_next_finishes_the_rebuild_first(host: Host, warm: Warm, m
     if module == "absent":
         assert "web0 holds enp1s0v0" in str(warm.attempt("passthrough_network", name="n", state="absent"))
     else:
-        port = warm.module("passthrough_port", network="n", owner_name="late", owner_uuid="c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a")["port"]
+        late = {"network": "n", "owner_name": "late", "owner_uuid": "c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"}
+        confirmed = warm.module("passthrough_port", **late, plug={"interface": "enp1s0v1"}, _ansible_check_mode=True)
+        assert confirmed["actions"][1:] == ["confirm enp1s0v1 of the network n"]
+        port = warm.module("passthrough_port", **late)["port"]
         assert port["plug"]["interface"] == "enp1s0v1"
         warm.release("n", port["uuid"])
     assert warm.ledger("n") == before
