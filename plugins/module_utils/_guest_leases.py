@@ -36,6 +36,7 @@ __all__ = ["enter_leases", "forgotten_leases", "guest_claims", "guest_runs", "ru
 def forgotten_leases(connected: Any, guests: list[str], name: str, current: dict | None) -> list[dict]:
     """The leases of the network ``name`` that ``guests`` hold by their own account and its ledger does not know.
 
+    Each says so itself with ``of_guest``: its owner is known to have run, unlike that of a lease on record, which may be no guest at all.
     ``current`` is what ``read_network`` says of the network, None where there is none.
     """
     there = {lease["port"] for lease in current["leases"]} if current else set()
@@ -45,7 +46,7 @@ def forgotten_leases(connected: Any, guests: list[str], name: str, current: dict
     missing = [lease for lease in held if lease["port"] not in there]
     # A guest that started since the ledger was read is in it now.
     now = _ports(connected, name) if missing and current and current["active"] else set()
-    return [lease for lease in missing if lease["port"] not in now]
+    return [{**lease, "of_guest": True} for lease in missing if lease["port"] not in now]
 
 
 def _ports(connected: Any, name: str) -> set[str]:
@@ -100,10 +101,10 @@ def _no_record(_port: str) -> None:
 def enter_leases(network: Any, leases: list[dict], ran: set[str], done: Callable[[str], object] = _no_record) -> list[dict]:
     """Put ``leases`` back as ``put_back`` does, except of the guests that ``ran`` and have stopped since. Those that stay.
 
-    A guest that stops while the ledger lacks its lease gives none back.
+    A guest that stops while the ledger lacks its lease gives none back. The guests of forgotten leases ran too.
     """
     put_back(network, leases, done)
-    stopped = ran - running_owners(network.connect())
+    stopped = {*ran, *(lease["owner_uuid"] for lease in leases if lease.get("of_guest"))} - running_owners(network.connect())
     for lease in leases:
         if lease["owner_uuid"] in stopped:
             _release(network, lease["port"])

@@ -98,7 +98,7 @@ def under(lease: dict, mode: str, member: str) -> dict:
         new.attrib.update({name: value for name, value in old.attrib.items() if name not in new.attrib})
         new.extend(child for child in old if new.find(child.tag) is None)
     port.replace(old, new)
-    return parse_port(etree().tostring(port, encoding="unicode"))
+    return {**lease, **parse_port(etree().tostring(port, encoding="unicode"))}
 
 
 def read_leases(network: Any, known: Iterable[dict] = ()) -> list[dict]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
@@ -38,7 +38,7 @@ def rebuild(
 
     ``known`` are the leases that were read when this was planned. ``take`` tells how the new pool takes a lease, as ``fit`` gives it.
     Without ``force``, one that does not stay the same stops the rebuild before it begins, even if its guest started only a moment ago.
-    ``forgotten`` are leases that the ledger lacks, as the new pool takes them, of guests that ran when this was planned.
+    ``forgotten`` are leases that the ledger lacks, as the new pool takes them.
     """
     name = network.name()
     with said_by_libvirt(f"rebuild the network {name}"):
@@ -58,7 +58,7 @@ def rebuild(
                 break
             journal.remove()
         define_anew(network)
-        ran = running_owners(network.connect()) | {lease["owner_uuid"] for lease in forgotten}
+        ran = running_owners(network.connect())
         with _undisturbed():
             journal.stopping()
             network.destroy()
@@ -106,20 +106,19 @@ def interrupted(record: dict, which: str, ledger: list[dict]) -> list[dict]:
     return [lease for lease in leases if lease["port"] not in there and (lease["owner_uuid"], lease["mac"]) not in again]
 
 
-def restore(network: Any, journal: Journal, leases: list[dict], lacking: bool = False, ran: Iterable[str] = ()) -> None:
+def restore(network: Any, journal: Journal, leases: list[dict], lacking: bool = False) -> None:
     """Make ``network`` run again with ``leases`` in its ledger, after a rebuild that was cut short or failed.
 
     Where its definition cannot start, or is ``lacking`` what is leased, it runs with the members that it had.
-    ``ran`` are guests that were seen running when this was planned.
     """
     record = journal.read()
     former = record["xml"] if record and record["uuid"] == network.UUIDString() else None
     try:
         with said_by_libvirt(f"finish the rebuild of the network {network.name()}"), _undisturbed():
-            running = running_owners(network.connect()).union(ran)
+            ran = running_owners(network.connect())
             if not network.isActive():
                 _start_somehow(network, former, lacking)
-            _enter(network, journal, leases, running)
+            _enter(network, journal, leases, ran)
             journal.remove()
     except SriovError as error:
         raise SriovError(f"{error} The leases are recorded in {journal.path}; on_in_use: force gives up those whose VFs the network lacks.") from error

@@ -9,7 +9,7 @@ They are missing after a rebuild that was cut short, and after someone stopped a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import (
@@ -91,8 +91,7 @@ def plan_recovery(
             said = f", and put back its leases ({holders(leases)})" if leases else ""
             said += f", giving up {holders(given_up)}" if given_up else ""
             doing = f"finish the interrupted rebuild of the network {name}{said}"
-            ran = {lease["owner_uuid"] for lease in fitting}
-            plan.add(doing, lambda: restore(find_network(connected, name), journal, leases, lacking, ran))
+            plan.add(doing, lambda: restore(find_network(connected, name), journal, leases, lacking))
         return Recovery(plan, leases, _without(rest, leases), record["xml"] if lacking else None)
     if fitting:
         plan.add(f"put back leases of the network {name} that libvirt has forgotten ({holders(fitting)})", lambda: enter(connected, name, fitting))
@@ -175,11 +174,8 @@ def close_record(connected: Any, name: str, journal: Journal) -> None:
         journal.remove()
 
 
-def enter(connected: Any, name: str, leases: list[dict], ran: set[str] | None = None) -> None:
-    """Put ``leases`` into the ledger of an active network, except of the guests that ``ran`` and have stopped since.
-
-    Leases that libvirt has forgotten are known from their guests alone, so by default all of these ran.
-    """
+def enter(connected: Any, name: str, leases: list[dict], ran: Iterable[str] = ()) -> None:
+    """Put ``leases`` into the ledger of an active network, except of the guests that ``ran`` and have stopped since."""
     if leases:
         with said_by_libvirt(f"put leases of the network {name} back"):
-            enter_leases(find_network(connected, name), leases, {lease["owner_uuid"] for lease in leases} if ran is None else ran)
+            enter_leases(find_network(connected, name), leases, set(ran))
