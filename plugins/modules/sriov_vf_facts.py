@@ -327,9 +327,8 @@ ansible_facts:
                 used_by:
                   description:
                     - Who holds the VF, V([]) for nobody. Of subset V(usage).
-                    - Where any of the places to look at could not be seen, and the others name no holder, it is V(null). Such a VF is no free VF.
-                      So it is with a disk or an accelerator that a driver of the kernel's own has, whose users are not looked for.
-                    - A running guest of libvirt is named once, by its network port if it has one.
+                    - Where a place to look at could not be seen, and the others name no holder, it is V(null), and so for a disk or an accelerator
+                      with a driver of the kernel's own, whose users are not looked for. Such a VF is no free VF. A running guest is named once.
                   type: list
                   elements: dict
                   contains:
