@@ -20,7 +20,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import is_
 
 __all__ = ["check_document"]
 
-_NEVER = ("ip", "route", "dns/host", "dns/txt", "dns/srv", "domain", "bandwidth", "mtu", "mac")
+_NEVER = ("ip", "route", "forward/nat", "dns/host", "dns/txt", "dns/srv", "domain", "bandwidth", "mtu", "mac")
 _UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 # What libvirt's schema (networkcommon.rng, basictypes.rng) lets the parameters of a virtualport be, in all types and in each.
 _NUMBER = re.compile(r"0x[0-9a-f]{1,6}|[0-9]{1,9}", re.IGNORECASE)

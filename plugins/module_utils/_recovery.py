@@ -79,12 +79,11 @@ def plan_recovery(
         # Compiled only where there is something to finish.
         from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import restore
 
-        outstanding = [take(lease) or lease for lease in outstanding_of("leases")]
-        given_up = [lease for lease in outstanding if force and take(lease) is None]
-        leases = _without(outstanding, given_up)
-        # What force took stays taken, unless it was being undone: then the definition has room for it again.
+        leases = [take(lease) or lease for lease in outstanding_of("leases")]
+        given_up = [lease for lease in leases if force and take(lease) is None]
+        leases = _without(leases, given_up)
         if current["active"] or pfs is not None:
-            leases += [lease for lease in _without(outstanding_of("before"), list(map(parse_port, record["leases"]))) if take(lease) is lease]
+            leases += _taken_by_force(record, outstanding_of("before"), take)
         leases += _without(fitting, leases)
         lacking = any(take(lease) is None for lease in leases)
         if leases or given_up or not current["active"]:
@@ -96,6 +95,11 @@ def plan_recovery(
     if fitting:
         plan.add(f"put back leases of the network {name} that libvirt has forgotten ({holders(fitting)})", lambda: enter(connected, name, fitting))
     return Recovery(plan, fitting, rest)
+
+
+def _taken_by_force(record: dict, before: list[dict], take: Callable[[dict], dict | None]) -> list[dict]:
+    """What force took of the leases from before a rebuild stays taken, unless that was being undone: then the definition has room for it again."""
+    return [lease for lease in _without(before, list(map(parse_port, record["leases"]))) if take(lease) is lease]
 
 
 def _record(connected: Any, name: str, journal: Journal) -> dict | None:

@@ -49,7 +49,7 @@ options:
     type: str
     choices:
       safe: Rebuild it and keep every lease.
-      idle: Rebuild it only while no guest holds a lease.
+      idle: Rebuild it only while no guest holds a lease. One that takes a lease right before keeps it.
       never: Leave it. RV(network.pool.missing) and RV(network.pool.surplus) tell what is stale.
     default: safe
   on_in_use:

@@ -83,6 +83,9 @@ options:
 notes:
   - Needs root for a daemon of this host's system, even where nothing changes, for its lock and its records are root's, in C(/run/vfpool.sriov).
     So does check mode, once root has run this.
+  - While a network is rebuilt, its ledger is empty for milliseconds, and a guest that starts just then may try a VF that is leased. It finds the VF
+    busy where the consumer has moved it into a network namespace, has a macvtap on it or has it open by VFIO, and not where it merely uses
+    the interface in the host's own namespace.
 seealso:
   - module: vfpool.sriov.passthrough_network
   - module: vfpool.sriov.passthrough_network_info

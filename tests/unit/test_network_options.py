@@ -140,6 +140,7 @@ REFUSED = {
         ("<forward mode='passthrough'/>", "empty pool"),
         ("<forward mode='passthrough'><pf dev='p'/></forward><vlan trunk='yes'><tag id='1'/><tag id='2'/></vlan>", "VLAN trunk"),
         ("<forward mode='passthrough'><pf dev='p'/></forward><ip address='10.0.0.1'/>", "has <ip>"),
+        ("<forward mode='passthrough'><nat/><pf dev='p'/></forward>", "has <forward/nat>"),
         *((f"<forward mode='passthrough'><pf dev='p'/></forward><dns><{record}/></dns>", f"has <dns/{record}>") for record in ("host", "txt", "srv")),
         ("<forward mode='passthrough'><pf dev='p'/></forward><portgroup name='g'><bandwidth/></portgroup>", "has <bandwidth>"),
         ("<forward mode='passthrough'><interface/></forward>", "'' in the pool of network n is no interface name"),
