@@ -18,8 +18,8 @@ __all__ = ["boot_files", "declared_in", "paths"]
 
 _DECLARED = "# declared: "
 
-# SYSTEMD_WANTS is for a card that appears after systemd has given it up.
-_RULE = """ACTION!="remove", {match}, TAG+="systemd", ENV{{SYSTEMD_ALIAS}}+="/vfpool/sriov/{key}", ENV{{SYSTEMD_WANTS}}+="vfpool-sriov-{key}.service"
+# Without SYSTEMD_WANTS, by which any later event of the device, as of "udevadm trigger", would run the script in the midst of the day.
+_RULE = """ACTION!="remove", {match}, TAG+="systemd", ENV{{SYSTEMD_ALIAS}}+="/vfpool/sriov/{key}"
 """
 
 _UNIT = """[Unit]
