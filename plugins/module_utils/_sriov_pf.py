@@ -51,14 +51,13 @@ def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict:
     with locked("PF", address, timeout, check=module.check_mode):
         sriov = look(everything)
         now, unknown_use = _for_plan(sriov)
-        if not now["vfs"]:  # of which the facts would have told why their holders are not known
-            unknown_use = [doubt for doubt in [ask_libvirt().doubt] if doubt not in (None, NO_LIBVIRT)]
         if module.params["eswitch_mode"]:
             _refuse_unread_mode(sriov)
         kernel, drivers = PfKernel(now, run, timeout, sysfs), VfDrivers(now, run, timeout, sysfs)
         wish = PfPlan(now, module.params, kernel, drivers, lambda: _for_plan(look(usage)), unknown_use)
         warnings = wish.warnings + (_lost_settings(now, sriov["incomplete"]) if wish.destroys_vfs else [])
-        networks, doubt = dependent_networks(now) if wish.destroys_vfs and NO_LIBVIRT not in unknown_use else ([], None)
+        without = any(entry["reason"] == NO_LIBVIRT for entry in sriov["incomplete"])
+        networks, doubt = dependent_networks(now) if wish.destroys_vfs and not without else ([], None)
         if not module.check_mode and wish.plan.changed:
             wish.plan.apply()
             sriov = gather([address], everything, run, sysfs)
@@ -77,8 +76,13 @@ def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict:
 
 
 def _for_plan(sriov: dict) -> tuple[dict, list[str]]:
-    """The PF of the facts for a plan that may take VFs, and why it is not known who uses some of them."""
-    return without_libvirt(sriov)[0], [entry["reason"] for entry in sriov["incomplete"] if entry["part"].endswith("used_by")]
+    """The PF of the facts for a plan that may take VFs, and why it is not known who uses some of them, or will use new ones.
+
+    A libvirt that is not installed is no reason. Of a PF without VFs the facts ask nobody.
+    """
+    (pf,) = without_libvirt(sriov)
+    reasons = [entry["reason"] for entry in sriov["incomplete"] if entry["part"].endswith("used_by")] if pf["vfs"] else [ask_libvirt().doubt]
+    return pf, [reason for reason in reasons if reason not in (None, NO_LIBVIRT)]
 
 
 def _refuse_unread_mode(sriov: dict) -> None:

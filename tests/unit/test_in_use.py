@@ -219,6 +219,8 @@ def test_no_vfs_are_made_where_it_cannot_be_told_who_takes_them_before_they_have
             foretell(kernel, **options)
     assert foretell(kernel, **options, on_in_use="force" if installed else "fail")[0]["changed"]
     assert foretell(kernel, num_vfs="2")[0]["changed"]
+    kernel.pf.resize(1)
+    assert foretell(kernel, **options, on_in_use="force" if installed else "fail")[0]["changed"]
 
 
 @pytest.mark.parametrize("mode", ["legacy", "switchdev"])
