@@ -38,7 +38,7 @@ def to_the_end() -> Iterator[None]:
         yield
     finally:
         for ending, handler in zip(_ENDINGS, before):
-            signal.signal(ending, handler)
+            signal.signal(ending, handler or signal.SIG_DFL)  # None is one that was not set by Python
 
 
 def undisturbed(run: Callable[..., Any]) -> Callable[..., Any]:
