@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 
-__all__ = ["fail_at_endings", "to_the_end", "undisturbed"]
+__all__ = ["fail_at_endings", "held_back", "to_the_end", "undisturbed"]
 
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
@@ -41,14 +41,21 @@ def to_the_end() -> Iterator[None]:
             signal.signal(ending, handler or signal.SIG_DFL)  # None is one that was not set by Python
 
 
+@contextmanager
+def held_back() -> Iterator[None]:
+    """A signal to end waits until this is over."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def undisturbed(run: Callable[..., Any]) -> Callable[..., Any]:
     """``run`` for commands that must not go on while what they do is undone: a signal to end comes when the command has ended."""
 
     def run_whole(command: list[str], **options: Any) -> Any:
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
-        try:
+        with held_back():
             return run(command, handle_exceptions=False, **options)
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
 
     return run_whole

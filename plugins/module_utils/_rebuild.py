@@ -9,11 +9,10 @@ them down, stop, start, put the leases back, read them again, and only then forg
 
 from __future__ import annotations
 
-import contextlib
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._endings import held_back
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import enter_leases, running_owners
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
@@ -59,22 +58,13 @@ def rebuild(
             journal.remove()
         define_anew(network)
         ran = running_owners(network.connect())
-        with _undisturbed():
+        # Turned into an exception, a signal would come up in the midst of libvirt's bindings.
+        with held_back():
             journal.stopping()
             network.destroy()
             network.create()
             _enter(network, journal, kept, ran)
             journal.remove()
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """A signal to end waits until the leases are back. Turned into an exception it would come up in the midst of libvirt's bindings."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGHUP, signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def undo_rebuild(network: Any, journal: Journal) -> None:
@@ -114,7 +104,7 @@ def restore(network: Any, journal: Journal, leases: list[dict], lacking: bool = 
     record = journal.read()
     former = record["xml"] if record and record["uuid"] == network.UUIDString() else None
     try:
-        with said_by_libvirt(f"finish the rebuild of the network {network.name()}"), _undisturbed():
+        with said_by_libvirt(f"finish the rebuild of the network {network.name()}"), held_back():
             ran = running_owners(network.connect())
             if not network.isActive():
                 _start_somehow(network, former, lacking)
