@@ -16,11 +16,20 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_ad
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 
-__all__ = ["Persistence"]
+__all__ = ["Persistence", "identities"]
 
 _OF_THE_PF = ("num_vfs", "drivers_autoprobe", "eswitch_mode", "link", "mtu")
 _TEXTS = ("script", "rule", "unit")
 _MAC_LENGTH = len("52:54:00:12:34:56")
+
+
+def identities(pf: dict) -> list[str]:
+    """The keys under which a PF can be kept, the best one first: a MAC address moves with the card, a PCI address stays with the slot.
+
+    udev makes no name of an InfiniBand address, which is longer (names_mac() of systemd's udev-builtin-net_id.c).
+    """
+    by_address, mac = f"pci{pf['pci_address']}", pf["permanent_mac"] or ""
+    return ["enx" + mac.replace(":", ""), by_address] if pf["name"] and len(mac) == _MAC_LENGTH else [by_address]
 
 
 class Persistence:
@@ -32,7 +41,7 @@ class Persistence:
 
     def __init__(self, pf: dict, wish: dict, vfs: dict[int, dict], count: int, root: str = "/") -> None:
         self._pf, self._root = pf, root
-        keys = self._keys()
+        keys = self._keys = identities(pf)
         self.key = keys[-1] if is_pci_address(wish["pf"]) else keys[0]
         self.declared = self._merge(wish, vfs, count) if wish["persist"] else {}
         if self.declared:
@@ -55,14 +64,6 @@ class Persistence:
             words = f"keep the declared state of {name} for the next boot" if self.declared else f"keep nothing of {name} for the next boot"
             plan.add(words, self._replace, self._restore)
 
-    def _keys(self) -> list[str]:
-        """The identities that this PF can have, the best one first: a MAC address moves with the card, a PCI address stays with the slot.
-
-        udev makes no name of an InfiniBand address, which is longer (names_mac() of systemd's udev-builtin-net_id.c).
-        """
-        by_address, mac = f"pci{self._pf['pci_address']}", self._pf["permanent_mac"] or ""
-        return ["enx" + mac.replace(":", ""), by_address] if self._pf["name"] and len(mac) == _MAC_LENGTH else [by_address]
-
     def _merge(self, wish: dict, vfs: dict[int, dict], count: int) -> dict:
         """What an earlier run declared goes on, as far as this one neither mentions it nor gives all VFs back."""
         said = {option: wish[option] for option in _OF_THE_PF if wish[option] is not None}
@@ -81,7 +82,7 @@ class Persistence:
         return merged
 
     def _declared_before(self) -> dict:
-        for key in self._keys():
+        for key in self._keys:
             try:
                 with open(paths(key, self._root)["script"], encoding="utf-8") as script:
                     return declared_in(script.read())

@@ -13,6 +13,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._dependents import de
 from ansible_collections.vfpool.sriov.plugins.module_utils._endings import undisturbed
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
+from ansible_collections.vfpool.sriov.plugins.module_utils._gone_cards import gone_cards
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT, ask_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import renamed, without_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
@@ -61,7 +62,7 @@ def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict:
         if not module.check_mode and wish.plan.changed:
             wish.plan.apply()
             sriov = gather([address], everything, run, sysfs)
-    for warning in warnings:
+    for warning in warnings + gone_cards(sysfs):
         module.warn(warning)
     if doubt:
         module.warn(f"Which networks hand out the VFs of {describe_pf(now)} is not known, so affected lacks them: {doubt}.")

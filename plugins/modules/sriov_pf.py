@@ -114,6 +114,8 @@ options:
       - Whether what is declared is there again after a reboot, before libvirt starts its networks.
       - What an earlier run declared for the same PF and this one does not mention goes on being so.
       - V(false) removes what an earlier run left for the next boot. So does O(num_vfs=0), except for options that stand beside it.
+      - Say so before you take a card out. Each boot waits for a card that was declared and is gone, and a run for another PF warns of it,
+        with the files to remove.
     type: bool
     default: true
   on_in_use:
