@@ -41,7 +41,9 @@ def rebuild(
     """
     name = network.name()
     with said_by_libvirt(f"rebuild the network {name}"):
+        define_anew(network)
         while True:
+            ran = running_owners(network.connect())
             leases = known = read_leases(network, known)
             there = {lease["port"] for lease in leases}
             lost = [lease for lease in leases if take(lease) is not lease]
@@ -56,8 +58,6 @@ def rebuild(
             if {port.UUIDString() for port in network.listAllPorts(0)} == there:
                 break
             journal.remove()
-        define_anew(network)
-        ran = running_owners(network.connect())
         # Turned into an exception, a signal would come up in the midst of libvirt's bindings.
         with held_back():
             journal.stopping()

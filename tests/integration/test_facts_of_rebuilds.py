@@ -34,6 +34,7 @@ def record(host: Host, card: PF) -> Path:
     warm.module("passthrough_port", **FIREWALL)
     path = host.root / "run/vfpool.sriov/network-n.rebuild"
     for at in range(100):
+        warm.module("passthrough_network", **NETWORK)  # finishes what the last one left, so that each makes the same calls
         with Cut(host, at, answered=True):
             warm.attempt("passthrough_network", **NETWORK, vlan=7, uri=URI)
         if path.exists() and not runs(host):
