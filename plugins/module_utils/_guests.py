@@ -9,7 +9,7 @@ import os
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Guests, domain_claims, port_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt_rpc import Daemon, DaemonError
-from ansible_collections.vfpool.sriov.plugins.module_utils._record import leases_on_record
+from ansible_collections.vfpool.sriov.plugins.module_utils._record import leases_on_record, records_changed
 
 __all__ = ["NO_LIBVIRT", "ask_libvirt"]
 
@@ -29,10 +29,11 @@ def ask_libvirt() -> Guests:
 
     And every lease that a rebuild of a network is yet to put back.
     """
-    on_record = leases_on_record()
+    changed, on_record = records_changed(), leases_on_record()
     told = _ask_daemons()
     doubt = on_record.doubt or told.doubt
-    if leases_on_record() != on_record:
+    # Also where the records are the same again, as after a rebuild that began and ended meanwhile.
+    if leases_on_record() != on_record or records_changed() != changed:
         doubt = "a network was being rebuilt while libvirt was asked: gather the facts again"
     return Guests(on_record.claims + told.claims, told.interfaces, doubt)
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim, Guests, parse, port_claims
 
-__all__ = ["FOLDER", "STOPPED", "leases_on_record", "read_record"]
+__all__ = ["FOLDER", "STOPPED", "leases_on_record", "read_record", "records_changed"]
 
 # Gone after a reboot, as libvirt's own ledger is.
 FOLDER = "/run/vfpool.sriov"
@@ -26,6 +26,14 @@ def read_record(path: str) -> dict:
     with open(path, encoding="utf-8") as file:
         first, *rest = file.read().splitlines()
     return {"before": [], **json.loads(first), "stopped": STOPPED in rest, "done": set(rest) - {STOPPED}}
+
+
+def records_changed() -> int:
+    """When a record was last made or removed, in nanoseconds; 0 where there was none since the host started."""
+    try:
+        return os.stat(FOLDER).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def leases_on_record() -> Guests:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _libvirt_rpc
+from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _libvirt_rpc, _record
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Guests, holder
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import ask_libvirt
 
@@ -121,6 +121,19 @@ def test_every_lease_and_every_guest_is_heard(name: str) -> None:
     guests = ask(reply, name)
     assert guests.claims == [("v0", holder("libvirt_port", "web1", "u", "pool")), ("v1", holder("libvirt_domain", "db1", "d"))]
     assert guests.doubt is None
+
+
+def test_a_rebuild_that_begins_and_ends_while_libvirt_is_asked_leaves_no_lease_out_in_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_record, "FOLDER", str(tmp_path))
+    record = tmp_path / "network-pool.rebuild"
+
+    def answer(procedure: int, serial: int) -> bytes:
+        record.touch()
+        record.unlink()
+        return reply(procedure, serial)
+
+    assert ask(reply).doubt is None
+    assert ask(answer).doubt == "a network was being rebuilt while libvirt was asked: gather the facts again"
 
 
 @pytest.mark.parametrize(
