@@ -186,18 +186,18 @@ class _Port:
         """Make the lease of the member that is ``named``, else of the first free one.
 
         We choose, and not libvirt, which hands out a member that a guest has from elsewhere: a run that is killed before such a one
-        is given back would leave it leased. Where guests share members libvirt chooses the one that the fewest have.
+        is given back would leave it leased, or one that is not there any more.
         """
         alone = False
         while not alone:
-            member = self._check_plug(live, self.options["plug"]) if named else self._free() if self.exclusive else None
+            member = self._check_plug(live, self.options["plug"]) if named else self._free() if self.exclusive else self._least_used()
             flags = libvirt().VIR_NETWORK_PORT_CREATE_RECLAIM if member else 0
             try:
                 with said_by_libvirt(f"give {self.options['owner_name']} a lease of the network {self.name}"):
                     port = network.portCreateXML(etree().tostring(self._port(live, member), encoding="unicode"), flags)
             except SriovError:
                 self.leases = read_leases(network)
-                if named or member is None or member not in map(member_of, self.leases):
+                if named or not self.exclusive or member not in map(member_of, self.leases):
                     raise
                 continue
             # libvirt 9.0 puts a UUID's raw bytes into one of its sentences, which the bindings then fail to decode.
@@ -264,7 +264,7 @@ class _Port:
         return free[0]
 
     def _least_used(self) -> str | None:
-        """The member that libvirt chooses in modes in which guests share members; None on a bridge of the host, which has none."""
+        """The member that the fewest have, as libvirt chooses where guests share members; None on a bridge of the host, which has none."""
         used = Counter(map(member_of, self.leases))
         return min(self.members or [], key=lambda member: used[member], default=None)
 

@@ -283,6 +283,18 @@ def test_a_vf_that_is_no_more_is_not_given_though_the_live_pool_has_it(host: Hos
     assert refusal and "has no free member, for firewall holds" in refusal["msg"]
 
 
+@pytest.mark.parametrize("mode", ["private", "vepa", "bridge"])
+def test_a_vf_that_is_elsewhere_is_not_given_where_members_are_shared(host: Host, mode: str):
+    warm = Warm(host)
+    card = host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
+    warm.module("passthrough_network", name="n", pf="enp1s0", mode=mode)
+    card.vf(0).elsewhere()
+    foretold = warm.module("passthrough_port", **FIREWALL, _ansible_check_mode=True, _ansible_diff=True)
+    done = warm.module("passthrough_port", **FIREWALL, _ansible_diff=True)
+    assert done["port"]["plug"]["interface"] == "enp1s0v1"
+    assert foretold["diff"] == done["diff"]
+
+
 @pytest.mark.parametrize("answered", [False, True], ids=["before the call", "after the call"])
 def test_a_run_that_is_killed_at_any_call_has_leased_nothing_that_a_guest_holds(host: Host, network, answered):
     warm = Warm(host)
