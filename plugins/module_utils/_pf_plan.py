@@ -147,6 +147,8 @@ class PfPlan:
     def _check(self, change: str, lost: list[int] | None = None) -> None:
         """What ``_guard`` does, on what is so now; without ``lost``, for every VF that there is now."""
         pf, unknown_use = self._look_again()
+        if lost is None:
+            self._require_whole_list(pf, change)
         taken = [vf["index"] for vf in pf["vfs"]] if lost is None else lost
         self._refuse(pf, taken, change, unknown_use)
         self.affected += [entry for entry in affected(pf, taken) if entry not in self.affected]
@@ -157,9 +159,16 @@ class PfPlan:
             said = f"Whether a guest takes new VFs of {self._name} before they have their drivers cannot be told ({'; '.join(unknown_use)})"
             raise SriovError(f"{said}: put that right, or say on_in_use: force.")
 
+    def _require_whole_list(self, pf: dict, change: str) -> None:
+        """Nobody was asked who holds a VF that has no link yet, or none any more, and it would go with the others."""
+        if len(pf["vfs"]) != pf["num_vfs"] and self._wish["on_in_use"] == "fail":
+            said = f"To {change} destroys {pf['num_vfs']} VFs of {self._name}, but sysfs lists {len(pf['vfs'])}"
+            raise SriovError(f"{said}, so who holds the others cannot be told: run this again when no VFs are being made, or say on_in_use: force.")
+
     def _plan_destruction(self, count: int, unknown_use: list[str]) -> None:
         now = self._pf["num_vfs"]
         change = f"change the number of VFs from {now} to {count}" if now != count else f"change eswitch_mode to {self._wish['eswitch_mode']}"
+        self._require_whole_list(self._pf, change)
         self._guard([vf["index"] for vf in self._pf["vfs"]], change, unknown_use)
         kept = settings_to_keep(self._pf, now, self._kernel.mac_is_given)
 

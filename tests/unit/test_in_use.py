@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -33,6 +34,17 @@ def test_a_vf_whose_use_is_not_known_counts_as_held(kernel: RecordedKernel) -> N
     pf = kernel.read()
     pf["vfs"][1]["used_by"] = None
     assert "whether VF 1 is in use is not known" in refusal(kernel, pf, num_vfs="0")
+
+
+def test_vfs_that_sysfs_does_not_list_are_not_destroyed_unasked(kernel: RecordedKernel) -> None:
+    before = kernel.read()
+    os.unlink(f"{kernel.pf.path}/virtfn2")
+    said = "To change the number of VFs from 3 to 0 destroys 3 VFs of enp1s0 (0000:01:00.0), but sysfs lists 2, so who holds the others cannot be told"
+    assert refusal(kernel, num_vfs="0").startswith(said)
+    late = plan(kernel, before, num_vfs="0").plan
+    with pytest.raises(SriovError, match="destroys 3 VFs of enp1s0 .* but sysfs lists 2"):
+        late.apply()
+    assert plan(kernel, num_vfs="0", on_in_use="force").plan.changed
 
 
 def test_force_goes_on_and_reports_from_whom_vfs_are_taken(kernel: RecordedKernel) -> None:
