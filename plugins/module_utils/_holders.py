@@ -188,4 +188,4 @@ def link_claims(links: Iterable[dict]) -> Iterator[Claim]:
 
 def _unasked(address: dict) -> bool:
     """Addresses that the kernel gives to every interface that is up, and that nobody asked for."""
-    return address.get("scope") == "link" or (address.get("family") == "inet6" and bool(address.get("dynamic")))
+    return address.get("family") == "inet6" and (address.get("scope") == "link" or bool(address.get("dynamic")))

@@ -90,6 +90,11 @@ def test_addresses_that_nobody_asked_for_hold_nothing() -> None:
     assert list(link_claims([{"ifname": "v0", "addr_info": unasked}])) == []
 
 
+def test_an_ipv4_address_is_always_asked_for_even_a_link_local_one() -> None:
+    address = {"family": "inet", "local": "169.254.9.1", "prefixlen": 16, "scope": "link"}
+    assert list(link_claims([{"ifname": "v0", "addr_info": [address]}])) == [("v0", holder("host", "169.254.9.1/16"))]
+
+
 def test_a_link_whose_lower_link_lives_in_another_namespace_stands_on_none_of_ours() -> None:
     assert list(link_claims([{"ifname": "eth0", "link": "v0", "link_netnsid": 0, "linkinfo": {"info_kind": "macvlan"}}])) == []
 
