@@ -12,9 +12,13 @@ from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 
-__all__ = ["fail_at_endings", "held_back", "to_the_end", "undisturbed"]
+__all__ = ["Ended", "fail_at_endings", "held_back", "to_the_end", "undisturbed"]
 
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+class Ended(SriovError):
+    """A signal to end came. Whoever goes on after other failures must not go on after this one."""
 
 
 def fail_at_endings() -> None:
@@ -27,7 +31,7 @@ def _fail(number: int, _frame: object) -> None:
     # Let no second one disturb the undoing.
     for ending in _ENDINGS:
         signal.signal(ending, signal.SIG_IGN)
-    raise SriovError(f"The run was ended by {signal.Signals(number).name}: run it again.")
+    raise Ended(f"The run was ended by {signal.Signals(number).name}: run it again.")
 
 
 @contextmanager

@@ -57,18 +57,18 @@ class Plan:
         a termination signal turned into an exception included, is undone in the same way and raised as it is.
         """
         begun: list[Step] = []
-        for step in self.steps:
-            try:
+        try:
+            for step in self.steps:
                 if step.check is not None:
                     step.check()
                 begun.append(step)
                 step.do()
-            except BaseException as error:
-                with to_the_end():
-                    outcome = _undo(begun[::-1])
-                if isinstance(error, SriovError):
-                    raise SriovError(str(error) + outcome, **error.result) from error
-                raise
+        except BaseException as error:
+            with to_the_end():
+                outcome = _undo(begun[::-1])
+            if isinstance(error, SriovError):
+                raise SriovError(str(error) + outcome, **error.result) from error
+            raise
 
 
 def _undo(steps: list[Step]) -> str:

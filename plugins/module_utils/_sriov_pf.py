@@ -29,14 +29,16 @@ __all__ = ["bring_about"]
 
 # Seconds for udev to finish with an interface that it has begun with.
 _RENAMING = 15
+# Seconds: a day. The kernel counts milliseconds in 31 bits.
+_LONGEST = 86400
 
 
 def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict:
     """Plan, and outside check mode apply; the lock is held from the reading of the plan's ground to its last step."""
     module.run_command_environ_update = ENVIRONMENT
     run, timeout = undisturbed(module.run_command), module.params["timeout"]
-    if timeout < 0:
-        raise SriovError(f"timeout {timeout} is no time to wait: write seconds, 0 or more.")
+    if not 0 <= timeout <= _LONGEST:
+        raise SriovError(f"timeout {timeout} is no time to wait: write seconds, 0 to {_LONGEST}.")
     everything, usage = frozenset(("min", "config", "usage")), frozenset(("min", "usage"))
     address = gather([module.params["pf"]], frozenset(("min",)), run, sysfs)["pfs"][0]["pci_address"]
 

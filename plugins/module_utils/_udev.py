@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Iterable
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._endings import Ended
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import has_interface, interfaces_of, is_infiniband, is_network_card
 from ansible_collections.vfpool.sriov.plugins.module_utils._kernel_log import KernelLog
@@ -23,8 +24,13 @@ _BUFFER = 16 * 1024 * 1024
 
 def settle(pf_address: str, indices: Iterable[int], sysfs: Sysfs, timeout: float) -> None:
     """Return when udev is done with these VFs, or after ``timeout`` seconds; what it is not done with then, whoever looks next finds out."""
-    with VfWatch(pf_address, sysfs) as watch, contextlib.suppress(SriovError):
-        watch.wait(indices, timeout)
+    with VfWatch(pf_address, sysfs) as watch:
+        try:
+            watch.wait(indices, timeout)
+        except Ended:
+            raise
+        except SriovError:
+            pass
 
 
 class VfWatch:

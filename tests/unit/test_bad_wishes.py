@@ -108,9 +108,10 @@ def test_a_card_without_a_switch_has_no_switchdev_mode(kernel: RecordedKernel) -
     )
 
 
-def test_a_time_to_wait_is_not_negative(kernel: RecordedKernel) -> None:
-    with pytest.raises(SriovError, match=r"^timeout -1 is no time to wait: write seconds, 0 or more\.$"):
-        foretell(kernel, timeout=-1)
+@pytest.mark.parametrize("timeout", [-1, 2147484])
+def test_a_time_to_wait_is_neither_negative_nor_more_than_the_kernel_can_wait(kernel: RecordedKernel, timeout: int) -> None:
+    with pytest.raises(SriovError, match=rf"^timeout {timeout} is no time to wait: write seconds, 0 to 86400\.$"):
+        foretell(kernel, timeout=timeout)
 
 
 def test_a_pf_without_an_interface_has_no_link_to_set(tree: Tree, kernel: RecordedKernel) -> None:

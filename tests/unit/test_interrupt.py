@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._endings import fail_at_endings, undisturbed
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
+from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan, Step
+from ansible_collections.vfpool.sriov.plugins.module_utils._udev import settle
+from ansible_collections.vfpool.sriov.tests.unit.recorded_kernel import RecordedKernel
 
 END = f"kill -TERM {os.getpid()}"
 
@@ -51,6 +54,25 @@ def test_no_second_signal_disturbs_the_undoing(tmp_path: Path) -> None:
     with pytest.raises(SriovError, match=r"^The run was ended by SIGTERM: run it again\. Undone: touch it\.$"):
         plan.apply()
     assert not (tmp_path / "it").exists()
+
+
+def test_a_signal_between_two_steps_is_undone_too(tmp_path: Path) -> None:
+    def steps() -> Iterator[Step]:
+        yield Step("touch it", (tmp_path / "it").touch, (tmp_path / "it").unlink, None)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    plan = Plan()
+    plan.steps = steps()  # type: ignore[assignment]
+    with pytest.raises(SriovError, match=r"ended by SIGTERM: run it again\. Undone: touch it\.$"):
+        plan.apply()
+    assert not (tmp_path / "it").exists()
+
+
+def test_waiting_for_udev_is_ended_by_a_signal(kernel: RecordedKernel) -> None:
+    kernel.tree.pf("enp2s0", "0000:02:00.0", vfs=1, vf_name=None, vf_driver="mlx5_core")
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    with pytest.raises(SriovError, match="ended by SIGTERM"):
+        settle("0000:02:00.0", [0], kernel.sysfs, 20)
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
