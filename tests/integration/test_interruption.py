@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -230,19 +231,19 @@ def test_a_lease_that_its_running_guest_gave_back_after_the_interruption_does_no
     assert gone["member"] == host.port_create("n", "web2", mac="52:54:00:00:00:09")["member"]
 
 
+def _take_late(host: Host, taken: list[dict], _pid: int) -> None:
+    with contextlib.suppress(AssertionError):  # while the network is stopped
+        taken.append(host.port_create("n", "late", mac="52:54:00:00:00:99"))
+
+
 def test_a_lease_that_is_taken_just_before_a_rebuild_is_kept_or_the_run_fails(host: Host, warm: Warm) -> None:
     """But for one that is taken as libvirt is about to stop the network: that call cannot be made to depend on what leases there are."""
     warm.module("passthrough_network", name="n", pf="enp1s0")
     warm.lease("n", "web1", "52:54:00:00:00:01")
     lost = []
-    for at in range(1, 40):
-        taken: list[str] = []
-
-        def take(_pid: int, taken: list[str] = taken) -> None:
-            with contextlib.suppress(AssertionError):  # while the network is stopped
-                taken.append(host.port_create("n", "late", mac="52:54:00:00:00:99"))
-
-        with Cut(host, at, fall=take, goes_on=True):
+    for at in range(16, 34):  # from before the leases are read to after the network is stopped
+        taken: list[dict] = []
+        with Cut(host, at, fall=partial(_take_late, host, taken), goes_on=True):
             done = warm.attempt("passthrough_network", **{**CHANGE, "vlan": 5 + at % 2})
         late = [port for port in host.ports("n") if port["owner"] == "late"]
         if taken and not late and done and not done.get("failed"):
