@@ -168,7 +168,7 @@ class _Port:
         if self.exclusive:
             self._check_count(network, "run vfpool.sriov.passthrough_network, which counts them anew")
         if named is None and self.members is not None:
-            member = self._free() if self.exclusive else self._least_used()
+            member = self._next()
         if self.options["uuid"] is None:
             # One lease for each owner and MAC address, so the same in check mode and when it is taken again.
             self.options["uuid"] = str(uuid.uuid5(uuid.UUID(self.options["owner_uuid"]), f"{network.UUIDString()} {self.options['mac']}"))
@@ -183,14 +183,14 @@ class _Port:
         return [member for member in members if any(Sysfs().exists(f"{folder}/{member}") for folder in ("class/net", "bus/pci/devices"))]
 
     def _create(self, network: Any, live: Element, named: str | None) -> None:
-        """Make the lease of the member that is ``named``, else of the first free one.
+        """Make the lease of the member that is ``named``, else of the next one.
 
-        We choose, and not libvirt, which hands out a member that a guest has from elsewhere: a run that is killed before such a one
-        is given back would leave it leased, or one that is not there any more.
+        We choose, and not libvirt, which also hands out a member that is not there any more, or one that a guest has from elsewhere:
+        a run that is killed before such a one is given back would leave it leased.
         """
         alone = False
         while not alone:
-            member = self._check_plug(live, self.options["plug"]) if named else self._free() if self.exclusive else self._least_used()
+            member = self._check_plug(live, self.options["plug"]) if named else self._next()
             flags = libvirt().VIR_NETWORK_PORT_CREATE_RECLAIM if member else 0
             try:
                 with said_by_libvirt(f"give {self.options['owner_name']} a lease of the network {self.name}"):
@@ -252,6 +252,10 @@ class _Port:
                 for lease in leases + (read_leases(other) if other is not None and other.isActive() else []):
                     found.update(((lease["owner_uuid"], member), lease["owner_name"]) for member in devices.shared([member_of(lease) or ""]))
         return [{"owner_name": name, "owner_uuid": owner, "plug": {"interface": member}} for (owner, member), name in found.items()]
+
+    def _next(self) -> str | None:
+        """The member for a consumer that names none, the same in check mode and when it is taken."""
+        return self._free() if self.exclusive else self._least_used()
 
     def _free(self) -> str:
         """The first member that nobody holds. Raises SriovError when there is none, so that check mode foretells that too."""
