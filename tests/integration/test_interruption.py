@@ -240,15 +240,20 @@ def test_a_lease_that_is_taken_just_before_a_rebuild_is_kept_or_the_run_fails(ho
     """But for one that is taken as libvirt is about to stop the network: that call cannot be made to depend on what leases there are."""
     warm.module("passthrough_network", name="n", pf="enp1s0")
     warm.lease("n", "web1", "52:54:00:00:00:01")
-    lost = []
+    lost, kept, refused = [], [], []
     for at in range(16, 34):  # from before the leases are read to after the network is stopped
         taken: list[dict] = []
         with Cut(host, at, fall=partial(_take_late, host, taken), goes_on=True):
             done = warm.attempt("passthrough_network", **{**CHANGE, "vlan": 5 + at % 2})
         late = [port for port in host.ports("n") if port["owner"] == "late"]
-        if taken and not late and done and not done.get("failed"):
+        if not taken:
+            refused.append(at)
+        elif late:
+            kept.append(at)
+        elif done and not done.get("failed"):
             lost.append(at)
         for port in late:
             host.port_delete("n", port)
+    assert kept and refused, "not every moment around the stop was tried"
     assert len(lost) <= 1
     assert [port["owner"] for port in host.ports("n")] == ["web1"]
