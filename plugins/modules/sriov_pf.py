@@ -129,7 +129,7 @@ options:
     default: fail
   timeout:
     description:
-      - How many seconds to wait for the interfaces of new VFs, and for another run on the same PF to end.
+      - How many seconds to wait for the interfaces of new VFs, and for another run on the same PF to end; a day (V(86400)) at most.
     type: int
     default: 120
 notes:
