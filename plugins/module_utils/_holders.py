@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim, holder, is_active
-from ansible_collections.vfpool.sriov.plugins.module_utils._device_files import device_files
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import ask_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import has_interface, interfaces_of, is_network_card
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import UNNAMED
 from ansible_collections.vfpool.sriov.plugins.module_utils._namespaces import look_elsewhere
+from ansible_collections.vfpool.sriov.plugins.module_utils._other_drivers import other_drivers
 from ansible_collections.vfpool.sriov.plugins.module_utils._processes import openers
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
@@ -78,12 +78,13 @@ class _Search:
 
     def look_at_device_files(self, sysfs: Sysfs) -> None:
         try:
-            files = device_files(sysfs)
+            drivers = other_drivers(sysfs)
         except OSError as error:
             self.doubts.append(f"the device files of RDMA and vDPA are not known: {error.strerror}")
             return
+        self._claim(drivers.claims)
         for vf in self.vfs:
-            own = files.get(vf.facts["pci_address"], [])
+            own = drivers.files.get(vf.facts["pci_address"], [])
             vf.device_files += own
             self.by_device.update(dict.fromkeys(own, vf))
 
@@ -187,5 +188,9 @@ def link_claims(links: Iterable[dict]) -> Iterator[Claim]:
 
 
 def _unasked(address: dict) -> bool:
-    """Addresses that the kernel gives to every interface that is up, and that nobody asked for."""
-    return address.get("family") == "inet6" and (address.get("scope") == "link" or bool(address.get("dynamic")))
+    """Addresses that the kernel gives to every interface that is up, and that nobody asked for: link-local ones, and those of a router's prefix.
+
+    What asks for such a prefix in the kernel's place (NetworkManager, systemd-networkd) manages the routes as well (IFA_F_NOPREFIXROUTE).
+    """
+    by_router = address.get("dynamic") and (address.get("mngtmpaddr") or address.get("temporary")) and not address.get("noprefixroute")
+    return address.get("family") == "inet6" and (address.get("scope") == "link" or bool(by_router))

@@ -343,7 +343,7 @@ ansible_facts:
                         - V(netns) for another network namespace that the VF's interface was moved to, or that has another device on it, such
                           as a VLAN. Namespaces are looked into that a process is in, or that C(ip netns) lists.
                         - V(host) for the host itself, by a bridge, a bond, another device on the VF's interface, an XDP program (AF_XDP),
-                          or an address of its own that is no router's or the kernel's doing (link-local and dynamic IPv6 addresses).
+                          virtio_vdpa, or an address, other than the IPv6 ones that the kernel gives unasked (link-local, or by a router's prefix).
                       type: str
                       sample: libvirt_port
                     name:

@@ -9,10 +9,10 @@ import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _holders, _namespaces
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import domain_claims, holder, port_claims
-from ansible_collections.vfpool.sriov.plugins.module_utils._device_files import device_files
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
 from ansible_collections.vfpool.sriov.plugins.module_utils._holders import add_holders, link_claims, without_repetition
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder, without_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._other_drivers import other_drivers
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs, read_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
@@ -85,9 +85,16 @@ def test_links_hold_what_they_stand_on_and_the_host_holds_what_it_bridges_addres
 def test_addresses_that_nobody_asked_for_hold_nothing() -> None:
     unasked = [
         {"family": "inet6", "local": "fe80::1", "prefixlen": 64, "scope": "link"},
-        {"family": "inet6", "local": "2001:db8::1", "prefixlen": 64, "scope": "global", "dynamic": True},
+        {"family": "inet6", "local": "2001:db8::1", "prefixlen": 64, "scope": "global", "dynamic": True, "mngtmpaddr": True},
+        {"family": "inet6", "local": "2001:db8::2", "prefixlen": 64, "scope": "global", "dynamic": True, "temporary": True},
     ]
     assert list(link_claims([{"ifname": "v0", "addr_info": unasked}])) == []
+
+
+@pytest.mark.parametrize("flags", [{}, {"dynamic": True}, {"dynamic": True, "mngtmpaddr": True, "noprefixroute": True}])
+def test_an_ipv6_address_of_an_administrator_dhcpv6_or_networkmanager_was_asked_for(flags: dict) -> None:
+    address = {"family": "inet6", "local": "2001:db8::1", "prefixlen": 64, "scope": "global", **flags}
+    assert list(link_claims([{"ifname": "v0", "addr_info": [address]}])) == [("v0", holder("host", "2001:db8::1/64"))]
 
 
 def test_an_ipv4_address_is_always_asked_for_even_a_link_local_one() -> None:
@@ -199,11 +206,23 @@ def test_verbs_and_vdpa_are_found_by_the_function_that_they_stand_on(tree: Tree)
     (verbs / "uverbs3").symlink_to(f"../../bus/pci/devices/{vf.address}/infiniband_verbs/uverbs3")
     (vdpa / "vdpa7").symlink_to(f"../../../bus/pci/devices/{vf.address}/vdpa7")
     (vdpa / "simulated").symlink_to("../../../devices/virtual/vdpa/simulated")
-    assert device_files(Sysfs(str(tree.root))) == {vf.address: ["/dev/infiniband/uverbs3", "/dev/vhost-vdpa-0"]}
+    assert other_drivers(Sysfs(str(tree.root))) == ({vf.address: ["/dev/infiniband/uverbs3", "/dev/vhost-vdpa-0"]}, [])
+
+
+@pytest.mark.parametrize(("driver", "claims"), [("virtio_vdpa", [holder("host", "vdpa7")]), ("vhost_vdpa", []), (None, [])])
+def test_the_host_holds_a_vf_whose_vdpa_device_its_own_kernel_drives(tree: Tree, driver: str | None, claims: list[dict]) -> None:
+    vf = tree.pf("enp1s0", "0000:01:00.0", vfs=1).vf(0)
+    device = vf.folder / "vdpa7"
+    device.mkdir()
+    (tree.root / "bus/vdpa/devices").mkdir(parents=True)
+    (tree.root / "bus/vdpa/devices/vdpa7").symlink_to(f"../../../bus/pci/devices/{vf.address}/vdpa7")
+    if driver:
+        (device / "driver").symlink_to(f"../../../../bus/vdpa/drivers/{driver}")
+    assert other_drivers(Sysfs(str(tree.root))).claims == [(vf.address, claim) for claim in claims]
 
 
 def test_a_host_without_verbs_and_vdpa_has_none(tree: Tree) -> None:
-    assert device_files(Sysfs(str(tree.root))) == {}
+    assert other_drivers(Sysfs(str(tree.root))) == ({}, [])
 
 
 def test_a_guest_holds_the_vf_that_its_vdpa_device_stands_on(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
