@@ -21,13 +21,15 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._plan import NOTHING,
 from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import enter, fit_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 
     Take = Callable[[dict], Optional[dict]]  # as `fit` gives it
+    # Looks at the live XML of a network that was started and the leases that were entered, and raises SriovError if it may not run.
+    Started = Callable[[str, list[dict]], object]
 
-__all__ = ["NetworkPlanner"]
+__all__ = ["NetworkPlanner", "same_source"]
 
 _TITLES_SINCE = 9007000  # libvirt 9.7.0: networks have a title and a description
 _SCHEMA = "/usr/share/libvirt/schemas/network.rng"
@@ -52,7 +54,8 @@ class NetworkPlanner:
         # The definition, as far as it is planned to change.
         self.before = self.after = network_text(parse_network(current["xml_inactive"])) if current else ""
         self.renews = False  # whether the plan defines, starts or rebuilds the network
-        self.started: Callable[[str], None] | None = None  # looks at the live XML of the network that was started, and raises SriovError if it may not run
+        self.wanted: Element | None = None  # what `present` is to bring about
+        self.started: Started = _nothing_to_see
 
     def absent(self, pfs: list[dict] | None) -> None:
         """Leave no network of that name."""
@@ -76,6 +79,7 @@ class NetworkPlanner:
 
     def present(self, wanted: Element, pfs: list[dict] | None) -> None:
         """Make ``wanted`` the definition, and the live network what that gives with ``pfs`` (None where they are not known)."""
+        self.wanted = wanted
         self._check_version(wanted)
         self._check_uuid(wanted.findtext("uuid"))
         if self.current is None or not self.current["persistent"] or not same_network(parse_network(self.current["xml_inactive"]), wanted):
@@ -164,7 +168,8 @@ class NetworkPlanner:
     def _refresh(self, current: dict, wanted: Element, expected: list[str] | None, take: Take, forgotten: list[dict]) -> None:
         """Bring the live network up to date, as far as `refresh` and `on_in_use` allow."""
         live = parse_network(current["xml"])
-        stale = why_stale(live, wanted, expected, self.leases)
+        stays = expected is not None or same_source(current, wanted)
+        stale = why_stale(live, wanted, expected, self.leases) or ([] if stays else [f"its pool is to be that of the PF {pool_of(wanted)['pf']}"])
         if not stale:
             return
         refresh = self.options["refresh"]
@@ -172,7 +177,7 @@ class NetworkPlanner:
             why = f", and guests hold leases ({holders(self.leases)})" if refresh == "idle" else ""
             self.warnings.append(f"The live network {self.name} is stale ({'; '.join(stale)}) and stays so: refresh is {refresh}{why}.")
             return
-        if expected is None and not _same_source(current, wanted):
+        if not stays:
             take = _nothing_stays
         lost = [lease for lease in self.leases if take(lease) is not lease]
         if lost and not self.force:
@@ -188,7 +193,7 @@ class NetworkPlanner:
         self.renews = True
         self.plan.add(
             f"rebuild the live network {self.name}{_what_becomes_of(self.leases, take, forgotten)}: {'; '.join(stale)}",
-            lambda: rebuild(self._network(), self.journal, self.leases, take, self.force, forgotten),
+            lambda: rebuild(self._network(), self.journal, self.leases, take, self.force, forgotten, self.started),
             lambda: self._undo_rebuild(current),
         )
 
@@ -207,8 +212,7 @@ class NetworkPlanner:
                 define_anew(self._network())
                 self._network().create()
             enter(self.connected, self.name, forgotten)
-            if self.started is not None:
-                self.started(self._network().XMLDesc(0))
+            self.started(self._network().XMLDesc(0), forgotten)
 
         leases = f", and put back leases that libvirt has forgotten ({holders(forgotten)})" if forgotten else ""
         self.plan.add(f"start the network {self.name}{leases}", start, self._stop_again)
@@ -217,7 +221,7 @@ class NetworkPlanner:
         network = self._network()
         if not network.isActive():
             return NOTHING
-        self._stop_unused(network)
+        self._stop_unused(network, {lease["port"] for lease in self.forgotten})
         return None
 
     def _check_unused(self, leases: list[dict]) -> None:
@@ -233,9 +237,10 @@ class NetworkPlanner:
         stop: Callable[[], object] = (lambda: self._call("destroy", doing)) if self.force else (lambda: self._stop_unused(self._network()))
         self.plan.add(doing + taken, stop, self._start_again)
 
-    def _stop_unused(self, network: Any) -> None:
+    def _stop_unused(self, network: Any, entered: Collection[str] = ()) -> None:
+        """Stop it unless there are other leases than those that were ``entered`` for guests that hold their VFs without a network just as well."""
         with said_by_libvirt(f"stop the network {self.name}"):
-            leases = read_leases(network)
+            leases = [lease for lease in read_leases(network) if lease["port"] not in entered]
             if leases:
                 raise SriovError(f"Guests took VFs of the network {self.name} just now ({holders(leases)}), so it keeps running: run this again.")
             network.destroy()
@@ -266,7 +271,7 @@ class NetworkPlanner:
             getattr(network, method)(*arguments)
 
 
-def _same_source(current: dict, wanted: Element) -> bool:
+def same_source(current: dict, wanted: Element) -> bool:
     """Of the PFs of another host only this is known: a pool of the same PF in the same mode has the same members, as long as its VFs stay.
 
     On a bridge of the host every guest has its place, as long as it is the same bridge.
@@ -279,6 +284,10 @@ def _same_source(current: dict, wanted: Element) -> bool:
 def _source(network: Element) -> str:
     source: str = network.xpath("string(forward/pf/@dev | bridge/@name)")
     return source
+
+
+def _nothing_to_see(_xml: str, _leases: list[dict]) -> None:
+    """How a network is looked at of which all was known before it was started."""
 
 
 def _nothing_stays(_lease: dict) -> None:

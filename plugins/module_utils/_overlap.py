@@ -13,7 +13,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import fu
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import member_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, expected_members
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, parse_network, pool_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
 __all__ = ["Devices", "find_overlaps", "held_otherwise", "unleased"]
@@ -22,7 +22,7 @@ __all__ = ["Devices", "find_overlaps", "held_otherwise", "unleased"]
 class Devices:
     """What a pool hands out, each device known by one mark under whatever name: its PCI address, if this host tells it.
 
-    Where the PFs are not known (None) a device is known by what a document calls it alone, and a PF stands for its VFs.
+    Where the PFs are not known (None) a device is known by what a document calls it alone, and a PF stands for its VFs as well.
     """
 
     def __init__(self, pool: dict, pfs: list[dict] | None) -> None:
@@ -31,10 +31,8 @@ class Devices:
         self._members = {self._mark(member): member for member in self.given(pool)}
 
     def given(self, pool: dict) -> list[str]:
-        expected = expected_members(pool, self._pfs)
-        if expected is None:
-            return [pool["pf"]] if pool["pf"] else []
-        return expected
+        unknown = [pool["pf"]] if self._pfs is None and pool["pf"] else []
+        return unknown + (expected_members(pool, self._pfs) or [])
 
     def shared(self, others: Iterable[str]) -> list[str]:
         """Those members that ``others`` name too."""
@@ -97,4 +95,4 @@ def _documents(network: Any, recorded: bool) -> list[str]:
 
 def _handed_out(documents: list[str], devices: Devices) -> list[str]:
     pools = [pool for pool in (pool_of(parse_network(document)) for document in documents) if pool["mode"] in POOL_MODES]
-    return [member for pool in pools for member in (*members_of(pool), *devices.given(pool))]
+    return [member for pool in pools for member in devices.given(pool)]

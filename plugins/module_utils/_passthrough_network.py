@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import forgotten_leases, running_guests
@@ -17,9 +17,9 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NE
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, runtime_folder
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import definition
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, add_altnames_for, check_list, host_pfs, pool_of_pf
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_plan import NetworkPlanner
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_plan import NetworkPlanner, same_source
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, expected_members, lend_names
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, network_text, parse_network, pool_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, network_text, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network, report
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, find_overlaps, held_otherwise
 from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import as_recovered, close_record, fit_of, plan_recovery
@@ -33,20 +33,37 @@ def bring_to_state(options: dict, check: bool, warn: Callable[[str], None]) -> d
     """The module's result. In check mode it is the same, but nothing is written."""
     uri = options["uri"]
     if options["state"] == "rendered":
-        return {"changed": False, "xml": network_text(definition(options, _judge(options, host_pfs(uri), False, warn)[0]))}
+        return {"changed": False, "xml": network_text(definition(options, _judge(options, host_pfs(uri), False, warn).pool))}
     # One lock for all networks of a daemon: that none of them hands out a VF of this one holds only while none of them changes.
     folder = runtime_folder(daemon_key(uri))
     with locked("libvirt", daemon_key(uri), check=check, folder=folder):
         # Before libvirt is asked, so that a mistake is told even where no daemon runs; under the lock, because a run that waits may wait for new VFs.
-        pfs = host_pfs(uri)
-        lent, taken = _lend(options, pfs)
-        pool, final = _judge(options, lent, check, warn, taken)
+        views = _views(options, check, warn)
+        first = next(views)
         with connection(uri) as connected:
-            this_run = _Run(connected, options, Journal(network_key(options["name"], uri), folder), check, warn)
-            if pool is None:
-                return this_run.foretell_no_more(pfs)
-            here = None if (lent, taken) == (pfs, frozenset()) else (partial(_judge, options, pfs, check, warn), pfs)
-            return this_run.converge(pool, lent if final else None, here)
+            return _Run(connected, options, Journal(network_key(options["name"], uri), folder), check, warn).converge(chain([first], views))
+
+
+class _View(NamedTuple):
+    """The ``pool`` that the options mean with ``pfs`` (in check mode None while it cannot be told), and whether these are as they will be."""
+
+    pool: dict | None
+    pfs: list[dict] | None
+    final: bool = True
+
+    @property
+    def known(self) -> list[dict] | None:
+        """The PFs, where something can be planned by them."""
+        return self.pfs if self.final else None
+
+
+def _views(options: dict, check: bool, warn: Callable[[str], None]) -> Iterator[_View]:
+    """What the live network may go on with, and, where consumers have taken VFs away, what there is to make it anew: only the VFs that are here."""
+    pfs = host_pfs(options["uri"])
+    lent, taken = _lend(options, pfs)
+    yield _judge(options, lent, check, warn, taken)
+    if (lent, taken) != (pfs, frozenset()):
+        yield _judge(options, pfs, check, warn)
 
 
 def _lend(options: dict, pfs: list[dict] | None) -> tuple[list[dict] | None, frozenset[str]]:
@@ -60,26 +77,23 @@ def _lend(options: dict, pfs: list[dict] | None) -> tuple[list[dict] | None, fro
     return pfs, frozenset()
 
 
-def _judge(
-    options: dict, pfs: list[dict] | None, check: bool, warn: Callable[[str], None], taken: frozenset[str] = frozenset()
-) -> tuple[dict | None, bool]:
-    """The pool that the options mean (in check mode None while it cannot be told), and whether the PFs are as they will be."""
+def _judge(options: dict, pfs: list[dict] | None, check: bool, warn: Callable[[str], None], taken: frozenset[str] = frozenset()) -> _View:
     if options["state"] == "absent":
-        return {}, True
+        return _View({}, pfs)
     try:
         pool, warnings = _pool(options, pfs, taken)
     except NotYet as error:
         if options["state"] == "rendered" and options["pf"] is None:  # the list stays what it is, with or without its members
             warn(str(error))
-            return error.pool, False
+            return _View(error.pool, pfs, False)
         if not check:
             raise
         warn(f"{error} In check mode an earlier task may only have planned that, so what is shown here is what follows it.")
-        return error.pool, False
+        return _View(error.pool, pfs, False)
     definition(options, pool)
     for warning in warnings:
         warn(warning)
-    return pool, True
+    return _View(pool, pfs)
 
 
 class _Run:
@@ -89,30 +103,28 @@ class _Run:
         self.connected, self.options, self.journal, self.check, self.warn = connected, options, journal, check, warn
         self.name = options["name"]
 
-    def foretell_no_more(self, pfs: list[dict] | None) -> dict:
-        """The result in check mode while it cannot be told what the pool will be."""
+    def converge(self, views: Iterator[_View]) -> dict:
+        """By the first view that will do: one that would renew the network needs the VFs that it gives to be here."""
+        first = next(views)
         found = self._read()
-        actions = [f"bring the network {self.name} to its state, once its VFs are there"]
-        return {"changed": True, "actions": actions, "diff": {"before": "", "after": ""}, "network": report(found, pfs) if found else None}
-
-    def converge(self, pool: dict, pfs: list[dict] | None, here: tuple[Callable[[], tuple[dict | None, bool]], list[dict] | None] | None) -> dict:
-        """Where consumers have taken VFs of ``pfs`` away, ``here`` are the PFs without these, and how to judge by them."""
-        found = self._read()
-        recovery = plan_recovery(self.connected, self.name, found, self.journal, pfs, self.options["on_in_use"] == "force")
+        if first.pool is None:
+            return self._foretell_no_more(found, first)
+        recovery = plan_recovery(self.connected, self.name, found, self.journal, first.known, self.options["on_in_use"] == "force")
         if not self.check:
             recovery.plan.apply()
             close_record(self.connected, self.name, self.journal)
         before = found
         if recovery.plan.changed and found is not None:
-            before = as_recovered(found, recovery, pfs) if self.check else self._read()
-        planner = self._plan(before, recovery.forgotten, pool, pfs)
-        if planner.renews and here is not None:
-            # Made anew, the pool would have only the VFs that are here.
-            judge, pfs = here
-            judged, final = judge()
-            if judged is None:
-                return self.foretell_no_more(pfs)
-            planner = self._plan(before, recovery.forgotten, judged, pfs if final else None)
+            before = as_recovered(found, recovery, first.known) if self.check else self._read()
+        for view in chain([first], views):
+            if view.pool is None:
+                return self._foretell_no_more(found, view)
+            planner = self._plan(before, recovery.forgotten, view)
+            if not planner.renews:
+                break
+        self._check_overlap(planner, view.known)
+        for warning in planner.warnings:
+            self.warn(warning)
         plan = planner.plan
         if not self.check:
             plan.apply()
@@ -122,46 +134,53 @@ class _Run:
             "changed": recovery.plan.changed or plan.changed,
             "actions": recovery.plan.actions + plan.actions,
             "diff": {"before": planner.before, "after": planner.after},
-            "network": report(after, pfs) if after else None,
+            "network": report(after, view.known) if after else None,
         }
+    def _foretell_no_more(self, found: dict | None, view: _View) -> dict:
+        """The result in check mode while it cannot be told what the pool will be."""
+        actions = [f"bring the network {self.name} to its state, once its VFs are there"]
+        return {"changed": True, "actions": actions, "diff": {"before": "", "after": ""}, "network": report(found, view.pfs) if found else None}
 
-    def _plan(
-        self, before: dict | None, forgotten: list[dict], pool: dict, pfs: list[dict] | None
-    ) -> NetworkPlanner:
+    def _plan(self, before: dict | None, forgotten: list[dict], view: _View) -> NetworkPlanner:
         planner = NetworkPlanner(self.connected, before, self.options, self.journal, forgotten)
         if self.options["state"] == "absent":
-            planner.absent(pfs)
-            return planner
-        wanted = definition(self.options, pool, before["xml_inactive"] if before else None)
-        planner.present(wanted, pfs)
-        leases = [*(before["leases"] if before else []), *forgotten]
-        live = None
-        if expected_members(pool_of(wanted), pfs) is None:  # only while the network runs is it known what a PF of another host has
-            live = parse_network(before["xml"]) if before and before["active"] else None
-            planner.started = lambda xml: self._check_overlap(wanted, leases, pfs, True, parse_network(xml))
-        self._check_overlap(wanted, leases, pfs, planner.renews, live)
-        for warning in planner.warnings:
-            self.warn(warning)
+            planner.absent(view.known)
+        else:
+            planner.present(definition(self.options, view.pool or {}, before["xml_inactive"] if before else None), view.known)
         return planner
 
-    def _check_overlap(
-        self, wanted: Element, leases: list[dict], pfs: list[dict] | None, renews: bool, live: Element | None = None
-    ) -> None:
+    def _check_overlap(self, planner: NetworkPlanner, pfs: list[dict] | None) -> None:
+        """Only while the network runs is it known what a PF of another host has, so then it is looked at again."""
+        wanted = planner.wanted
+        if wanted is None or not (self.options["active"] or self.options["autostart"]):
+            return
+        pool = pool_of(wanted)
+
+        def with_members(xml: str) -> dict:
+            return {**pool_of(parse_network(xml)), "pf": pool["pf"]}
+
+        if expected_members(pool, pfs) is not None:
+            self._refuse_overlap(pool, pfs, planner.leases + planner.forgotten, planner.renews)
+            return
+        planner.started = lambda xml, leases: self._refuse_overlap(with_members(xml), pfs, leases, True)
+        goes_on = planner.current is not None and planner.active and same_source(planner.current, wanted)
+        live = with_members(planner.current["xml"]) if planner.current and goes_on else pool
+        self._refuse_overlap(live, pfs, planner.leases + planner.forgotten, planner.renews)
+
+    def _refuse_overlap(self, pool: dict, pfs: list[dict] | None, leases: list[dict], renews: bool) -> None:
         """Neither another network's VFs, nor what guests hold without a lease of this one: ``leases`` are those, known to libvirt or forgotten.
 
         A guest that took its VF when the network was there already is no reason to fail for a run that ``renews`` nothing.
         """
-        if not (self.options["active"] or self.options["autostart"]):
-            return
-        records = recorded(self.options["uri"])
-        overlaps = find_overlaps(self.connected, self.name, Devices(pool_of(wanted), pfs), records)
-        held = held_otherwise(self.connected, self.name, Devices(pool_of(wanted if live is None else live), pfs), leases, set(overlaps))
+        devices, records = Devices(pool, pfs), recorded(self.options["uri"])
+        overlaps = find_overlaps(self.connected, self.name, devices, records)
+        held = held_otherwise(self.connected, self.name, devices, leases, set(overlaps))
         soon = ", for its rebuild was interrupted and is to be finished"
         said = [f"{name} hands out {', '.join(members)}{soon if name in records else ''}" for name, members in overlaps.items()] + held
         if not said:
             return
         message = f"The network {self.name} would hand out VFs that are not its alone, and libvirt would give one VF to two guests: {'; '.join(said)}"
-        if held and pool_of(wanted)["mode"] == "hostdev" and daemon_key(self.options["uri"]) != "system":
+        if held and pool["mode"] == "hostdev" and daemon_key(self.options["uri"]) != "system":
             message += ". If that is a lease of this network, which libvirt has forgotten, a run on the daemon's own host puts it back"
         if self.options["overlap"] == "fail" and (overlaps or renews):
             raise SriovError(f"{message}. Leave them out of one pool (vfs chooses VFs of a PF), or say overlap: warn.")

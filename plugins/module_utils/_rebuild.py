@@ -32,12 +32,14 @@ def rebuild(
     take: Callable[[dict], dict | None],
     force: bool,
     forgotten: list[dict],
+    started: Callable[[str, list[dict]], object],
 ) -> None:
     """Stop and start ``network`` so that its live pool is what its definition gives now.
 
     ``known`` are the leases that were read when this was planned. ``take`` tells how the new pool takes a lease, as ``fit`` gives it.
     Without ``force``, one that does not stay the same stops the rebuild before it begins, even if its guest started only a moment ago.
-    ``forgotten`` are leases that the ledger lacks, as the new pool takes them.
+    ``forgotten`` are leases that the ledger lacks, as the new pool takes them. ``started`` is called with the live XML and the leases
+    once all is back, and raises SriovError if it may not stay so.
     """
     name = network.name()
     with said_by_libvirt(f"rebuild the network {name}"):
@@ -64,6 +66,7 @@ def rebuild(
             network.destroy()
             network.create()
             _enter(network, journal, kept, ran)
+            started(network.XMLDesc(0), kept)
             journal.remove()
 
 

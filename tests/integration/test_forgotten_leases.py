@@ -192,7 +192,7 @@ def test_a_guest_that_starts_while_the_leases_are_written_down_keeps_its_own(hos
             network.portCreateXML(f"<networkport><uuid>{uuid.uuid4()}</uuid><owner><name>late</name><uuid>{uuid.uuid4()}</uuid></owner>"
                                   "<mac address='52:54:00:00:00:99'/></networkport>", 0)
         os.fsync = slow
-        rebuild(network, Journal("n"), [], lambda lease: lease, False, [])
+        rebuild(network, Journal("n"), [], lambda lease: lease, False, [], lambda *_: None)
     """
     lease = host.port_create("n", "web1")
     host.run(*PYTHON, "-c", program)

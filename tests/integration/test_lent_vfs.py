@@ -66,6 +66,17 @@ def test_what_needs_a_rebuild_waits_for_a_consumer_that_has_taken_its_vf_away(
     assert warm.ledger("n") == before
 
 
+def test_what_only_the_pool_with_lent_vfs_would_share_is_no_reason_against_the_pool_without_them(host: Host, card: PF, warm: Warm) -> None:
+    warm.module("passthrough_network", name="n", pf="enp1s0")
+    warm.module("passthrough_port", **FIREWALL)
+    into_a_namespace(card.vf(0))
+    host.define("<network><name>m</name><forward mode='passthrough'><interface dev='enp1s0v0'/></forward></network>")
+    host.virsh("net-autostart m")
+    forced = warm.module("passthrough_network", name="n", pf="enp1s0", vlan=7, on_in_use="force")
+    assert "taking away firewall holds enp1s0v0" in forced["actions"][-1]
+    assert [member["interface"] for member in forced["network"]["pool"]["members"]] == ["enp1s0v1", "enp1s0v2", "enp1s0v3"]
+
+
 def test_a_vf_that_is_gone_for_good_is_no_vf_that_a_consumer_took_away(card: PF, warm: Warm) -> None:
     warm.module("passthrough_network", name="n", pf="enp1s0")
     warm.module("passthrough_port", **FIREWALL)

@@ -109,7 +109,7 @@ def test_one_vf_with_two_leases_of_which_one_came_after_the_plan_is_found_as_wel
         import libvirt
         from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
         from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import rebuild
-        rebuild(libvirt.open("qemu:///system").networkLookupByName("n"), Journal("n"), [], lambda lease: lease, False, [])
+        rebuild(libvirt.open("qemu:///system").networkLookupByName("n"), Journal("n"), [], lambda lease: lease, False, [], lambda *_: None)
     """
     host.port_create("n", "web1")
     host.sighup()
@@ -337,7 +337,7 @@ def test_a_guest_that_stops_while_the_ledger_is_empty_leaves_no_lease_behind(hos
         libvirt.virConnect.listAllDomains = lambda connection, flags: list(running)
         create = network.create
         network.create = lambda: (running.clear(), create())
-        rebuild(network, Journal("n"), [], lambda lease: lease, False, [])
+        rebuild(network, Journal("n"), [], lambda lease: lease, False, [], lambda *_: None)
     """
     host.port_create("n", "web1", owner_uuid=GUEST)
     other = host.port_create("n", "web2", mac="52:54:00:00:00:02")
@@ -369,7 +369,7 @@ def test_a_guest_that_starts_or_stops_while_a_rebuild_is_proved_hinders_it_not(h
                     network.XMLDesc = late
             return running.pop() if running else []
         libvirt.virConnect.listAllDomains = domains
-        rebuild(network, Journal("n"), [], lambda lease: lease, False, [])
+        rebuild(network, Journal("n"), [], lambda lease: lease, False, [], lambda *_: None)
     """
     host.port_create("n", "web1", owner_uuid=GUEST)
     host.run(*PYTHON, "-c", program)

@@ -70,6 +70,54 @@ def test_an_overlap_elsewhere_is_found_by_what_the_documents_say(host: Host, war
     assert host.virsh("net-list --all --name") == "n"
 
 
+def test_a_network_elsewhere_whose_overlap_shows_when_it_runs_is_stopped_again_even_with_forgotten_leases_back(host: Host, warm: Warm):
+    wanted = {**NETWORK, "autostart": False}
+    warm.module("passthrough_network", **wanted)
+    lease = host.port_create("n", "web1")
+    source = f"<source network='n' portid='{lease['port']}' dev='enp1s0v0' mode='passthrough'/>"
+    devices = f"<devices><interface type='direct'><mac address='{lease['mac']}'/>{source}</interface></devices>"
+    warm.guests.append(f"<domain><name>web1</name><uuid>{lease['owner_uuid']}</uuid>{devices}</domain>")
+    host.virsh("net-destroy n")
+    warm.module("passthrough_network", name="first", interfaces=["enp1s0v3"])
+    refusal = warm.refusal("passthrough_network", **wanted)
+    assert "first hands out enp1s0v3" in refusal and "keeps running" not in refusal
+    assert host.virsh("net-list --name") == "first"
+    warm.module("passthrough_network", name="first", state="absent")
+    warm.module("passthrough_network", **wanted)
+    assert host.ports("n") == [lease]
+
+
+def test_a_network_elsewhere_whose_overlap_shows_in_its_rebuild_gets_its_former_pool_and_leases_back(host: Host, warm: Warm):
+    host.tree.pf("enp2s0", "0000:02:00.0", vfs=4)
+    warm.module("passthrough_network", name="first", interfaces=["enp2s0v3"])
+    warm.module("passthrough_network", **NETWORK)
+    before = host.virsh("net-dumpxml n")
+    refusal = warm.refusal("passthrough_network", **{**NETWORK, "pf": "enp2s0"})
+    assert "first hands out enp2s0v3" in refusal
+    assert host.virsh("net-dumpxml n") == before
+    lease = host.port_create("n", "web1")
+    refusal = warm.refusal("passthrough_network", **{**NETWORK, "pf": "enp2s0"}, on_in_use="force")
+    assert "first hands out enp2s0v3" in refusal
+    assert host.ports("n") == [lease]
+
+
+def test_a_network_elsewhere_may_leave_what_it_shares_with_another(host: Host, warm: Warm):
+    host.tree.pf("enp2s0", "0000:02:00.0", vfs=4)
+    warm.module("passthrough_network", **NETWORK)
+    warm.module("passthrough_network", name="first", interfaces=["enp1s0v3"], overlap="warn")
+    assert "first hands out enp1s0v3" in warm.refusal("passthrough_network", **NETWORK)
+    moved = warm.module("passthrough_network", **{**NETWORK, "pf": "enp2s0"})
+    assert moved["actions"][-1] == "rebuild the live network n: its pool is that of the PF enp1s0"
+    assert host.members("n") == [f"enp2s0v{index}" for index in range(4)]
+
+
+def test_a_list_elsewhere_gives_way_to_a_pf(host: Host, warm: Warm):
+    warm.module("passthrough_network", name="n", interfaces=["enp1s0v0"], uri=URI)
+    made = warm.module("passthrough_network", **NETWORK)
+    assert made["actions"][-1] == "rebuild the live network n: its pool is to be that of the PF enp1s0"
+    assert host.members("n") == [f"enp1s0v{index}" for index in range(4)]
+
+
 @pytest.mark.parametrize("pool", [{"pf": "enp1s0"}, {"addresses": ["0000:01:10.0", "0000:01:10.2"]}])
 def test_what_a_guest_elsewhere_holds_as_a_pci_device_is_not_given_though_its_lease_cannot_be_looked_for(host: Host, warm: Warm, pool):
     """The live document of a guest has lost the lease of a PCI device, and what has it is a file of that host."""
