@@ -98,7 +98,7 @@ options:
         description: VSI Instance ID, a UUID, of V(802.1Qbg).
         type: str
       profileid:
-        description: Name of the port profile, one line of 1 to 39 bytes, of V(802.1Qbh) and V(openvswitch).
+        description: Name of the port profile, one line of 1 to 39 bytes without a tab, C(<), C(&) or C('), of V(802.1Qbh) and V(openvswitch).
         type: str
       interfaceid:
         description: UUID of the interface, of V(openvswitch) and V(midonet).
@@ -141,7 +141,7 @@ options:
             description: VSI Instance ID, a UUID, of V(802.1Qbg).
             type: str
           profileid:
-            description: Name of the port profile, one line of 1 to 39 bytes, of V(802.1Qbh) and V(openvswitch).
+            description: Name of the port profile, one line of 1 to 39 bytes without a tab, C(<), C(&) or C('), of V(802.1Qbh) and V(openvswitch).
             type: str
           interfaceid:
             description: UUID of the interface, of V(openvswitch) and V(midonet).

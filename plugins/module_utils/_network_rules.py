@@ -150,7 +150,8 @@ def _check_virtualport(virtualport: Element, bridge: bool, mode: str, where: str
         if name in _LARGEST:
             good, form = _NUMBER.fullmatch(value) and int(value, 16 if value[1:2] in ("x", "X") else 10) <= _LARGEST[name], f"0 to {_LARGEST[name]}"
         elif name == "profileid":
-            good, form = 0 < len(value.encode()) < 40 and not re.search("[\t\r\n]", value), "one line of 1 to 39 bytes without a tab"
+            # libvirt 9.0 prints it as it is, and could not read its own document again.
+            good, form = 0 < len(value.encode()) < 40 and not re.search("[\t\r\n<&']", value), "one line of 1 to 39 bytes without a tab, <, & or '"
         else:
             good, form = _UUID.fullmatch(value), "8-4-4-4-12 hexadecimal digits"
         if not good:

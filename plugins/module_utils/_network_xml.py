@@ -17,7 +17,8 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovE
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
 
-__all__ = ["Element", "explicit_text", "members_of", "network_text", "new_element", "parse_network", "parse_xml", "pci_of", "pool_of", "render", "set_members"]
+__all__ = ["Element", "explicit_text", "members_of", "network_text", "new_element", "parse_network", "parse_stored", "parse_xml", "pci_of", "pool_of",
+           "render", "set_members"]  # fmt: skip
 
 Element = Any  # lxml's element type has no public name
 
@@ -49,6 +50,15 @@ def parse_network(text: str, source: str = "The xml") -> Element:
     for child in root.iterchildren("name", "uuid", "title", "description"):
         etree().strip_tags(child, etree().Comment, etree().ProcessingInstruction)
     return root
+
+
+def parse_stored(text: str, name: str) -> Element:
+    """What libvirt says of the network ``name``. It prints the name of a port profile unescaped, so that may be no document at all."""
+    try:
+        return parse_network(text)
+    except SriovError as error:
+        remedy = "so it would be lost when the daemon restarts: remove it with virsh net-undefine, and define it with another virtualport"
+        raise SriovError(f"libvirt's own XML of the network {name} is not well-formed, {remedy}.") from error
 
 
 def parse_xml(text: str) -> Element:

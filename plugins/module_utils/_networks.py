@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import read_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, NOT_RUNNING, error_code, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import describe_pool, miscounted
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import parse_network
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import parse_network, parse_stored
 
 __all__ = ["counted", "define_anew", "find_network", "read_network", "report"]
 
@@ -57,6 +57,8 @@ def read_network(network: Any) -> dict:
     """What libvirt knows of a network: one call for each property and one for each lease."""
     name = network.name()
     with said_by_libvirt(f"describe the network {name}"):
+        inactive = network.XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE)
+        parse_stored(inactive, name)
         live, persistent = _live(network), bool(network.isPersistent())
         xml, leases = live or (network.XMLDesc(0), [])
         return {
@@ -66,7 +68,7 @@ def read_network(network: Any) -> dict:
             "autostart": bool(network.autostart()) if persistent else False,
             "persistent": persistent,
             "xml": xml,
-            "xml_inactive": network.XMLDesc(libvirt().VIR_NETWORK_XML_INACTIVE),
+            "xml_inactive": inactive,
             "leases": leases,
         }
 

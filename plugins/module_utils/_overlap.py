@@ -13,7 +13,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import fu
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import member_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, expected_members
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import parse_network, pool_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import parse_stored, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
 __all__ = ["Devices", "find_overlaps", "held_otherwise", "unleased"]
@@ -57,7 +57,7 @@ def find_overlaps(connected: Any, name: str, devices: Devices, records: dict[str
             other = network.name()
             if other != name:
                 documents[other] = documents.get(other, []) + _documents(network, other in records)
-    found = {other: devices.shared(_handed_out(pools, devices)) for other, pools in documents.items() if other != name}
+    found = {other: devices.shared(_handed_out(other, pools, devices)) for other, pools in documents.items() if other != name}
     return {other: shared for other, shared in found.items() if shared}
 
 
@@ -93,6 +93,6 @@ def _documents(network: Any, recorded: bool) -> list[str]:
         raise
 
 
-def _handed_out(documents: list[str], devices: Devices) -> list[str]:
-    pools = [pool for pool in (pool_of(parse_network(document)) for document in documents) if pool["mode"] in POOL_MODES]
-    return [member for pool in pools for member in devices.given(pool)]
+def _handed_out(name: str, documents: list[str], devices: Devices) -> list[str]:
+    pools = [pool_of(parse_stored(document, name)) for document in documents]
+    return [member for pool in pools if pool["mode"] in POOL_MODES for member in devices.given(pool)]

@@ -9,6 +9,8 @@ libvirt has changed, and the collection's answer to it should be looked at again
 
 from __future__ import annotations
 
+from xml.sax.saxutils import escape
+
 import pytest
 
 from ansible_collections.vfpool.sriov.tests.integration.host import Host, network
@@ -111,3 +113,12 @@ def test_what_belongs_to_a_bridge_of_libvirts_own_is_refused_in_every_mode(host:
             ("<mtu size='9000'/>", "mtu size only allowed in"),
         ):
             assert words in host.virsh_error("net-define /dev/stdin", stdin=network(mode=mode, rest=element))
+
+
+@pytest.mark.parametrize("character", ["&", "<", "'"])
+def test_a_network_whose_port_profile_has_markup_in_its_name_is_lost_when_the_daemon_restarts(host: Host, card: PF, character: str) -> None:
+    parameters = f"<parameters profileid='a{escape(character, {chr(39): '&apos;'})}b'/>"
+    host.define(network(rest=f"<virtualport type='802.1Qbh'>{parameters}</virtualport>"), start=False)
+    assert f"<parameters profileid='a{character}b'/>" in host.virsh("net-dumpxml pool")
+    host.restart_libvirtd()
+    assert host.virsh("net-list --all --name") == ""

@@ -57,3 +57,14 @@ def test_two_runs_at_once_never_make_two_networks_of_the_same_vfs(host: Host, ca
     made = host.virsh("net-list --all --name")
     assert made in {"first", "second"}
     assert f"{made} hands out enp1s0v0" in refused[0]
+
+
+def test_a_network_whose_document_libvirt_itself_could_not_read_again_is_named(host: Host, card):
+    """It does not escape the name of a port profile."""
+    profile = "<virtualport type='802.1Qbh'><parameters profileid='R&amp;D'/></virtualport>"
+    host.define(f"<network><name>odd</name><forward mode='passthrough'><pf dev='enp1s0'/></forward>{profile}</network>", start=False)
+    host.virsh("net-autostart odd")
+    for module, options in (("passthrough_network_info", {}), ("passthrough_network", {"name": "n", "pf": "enp1s0"})):
+        assert "libvirt's own XML of the network odd is not well-formed" in host.refusal(module, **options)
+    host.virsh("net-undefine odd")
+    assert host.module("passthrough_network", name="n", pf="enp1s0")["changed"]

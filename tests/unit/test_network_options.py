@@ -104,6 +104,7 @@ REFUSED = {
         (virtualport("802.1Qbg", typeid=2**24), "write 0 to 16777215"),
         (virtualport("802.1Qbg", instanceid="zz"), "write 8-4-4-4-12 hexadecimal digits"),
         *((virtualport("802.1Qbh", profileid=text), "write one line of 1 to 39 bytes") for text in ("", "x" * 40, "é" * 20, "a\nb", "a\tb")),
+        *((virtualport("802.1Qbh", profileid=text), "without a tab, <, & or '.") for text in ("R&D", "a<b", "it's")),
         (virtualport("802.1Qbh", managerid=1), "has the parameter managerid, which a virtualport of type 802.1Qbh has not: it has profileid."),
         ({**PF, "portgroups": [{"name": "g", "virtualport": {"type": "802.1Qbg", "profileid": "x"}}]}, "group g of network n has the parameter profileid"),
         *(({**PF, "portgroups": [{"name": name}]}, f"{name!r} is no name for a port group of network n") for name in ("", " ", "a b", "é", "a\nb")),
