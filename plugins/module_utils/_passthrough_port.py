@@ -167,7 +167,7 @@ class _Port:
         member = named = self._check_plug(live, plug) if plug else None
         if self.exclusive:
             self._check_count(network, "run vfpool.sriov.passthrough_network, which counts them anew")
-        if named is None and self.members is not None:
+        if named is None:
             member = self._next()
         if self.options["uuid"] is None:
             # One lease for each owner and MAC address, so the same in check mode and when it is taken again.
@@ -254,23 +254,26 @@ class _Port:
         return [{"owner_name": name, "owner_uuid": owner, "plug": {"interface": member}} for (owner, member), name in found.items()]
 
     def _next(self) -> str | None:
-        """The member for a consumer that names none, the same in check mode and when it is taken."""
-        return self._free() if self.exclusive else self._least_used()
+        """The member for a consumer that names none, the same in check mode and when it is taken; None on a bridge of the host, which has none."""
+        if self.members is None and not self.exclusive:
+            return None
+        if not self.members:
+            raise SriovError(f"The network {self.name} has no member, for none of its VFs is here: make them again, or take them back from where they are.")
+        return self._free(self.members) if self.exclusive else self._least_used(self.members)
 
-    def _free(self) -> str:
+    def _free(self, members: list[str]) -> str:
         """The first member that nobody holds. Raises SriovError when there is none, so that check mode foretells that too."""
         held = [*self.leases, *self.others]
         taken = {member_of(one) for one in held}
-        free = [member for member in self.members or [] if member not in taken]
+        free = [member for member in members if member not in taken]
         if not free:
-            said = holders(held) or "none of its VFs is there"
-            raise SriovError(f"The network {self.name} has no free member, for {said}: release one, or make its pool larger.")
+            raise SriovError(f"The network {self.name} has no free member, for {holders(held)}: release one, or make its pool larger.")
         return free[0]
 
-    def _least_used(self) -> str | None:
-        """The member that the fewest have, as libvirt chooses where guests share members; None on a bridge of the host, which has none."""
+    def _least_used(self, members: list[str]) -> str:
+        """The member that the fewest have, as libvirt chooses where guests share members."""
         used = Counter(map(member_of, self.leases))
-        return min(self.members or [], key=lambda member: used[member], default=None)
+        return min(members, key=lambda member: used[member])
 
     def _check_settings(self, live: Element) -> None:
         groups = [group.get("name") for group in live.iterfind("portgroup")]

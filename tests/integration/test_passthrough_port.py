@@ -279,8 +279,9 @@ def test_a_vf_that_is_no_more_is_not_given_though_the_live_pool_has_it(host: Hos
     assert len(host.members("n")) == 2
     taken = warm.module("passthrough_port", **FIREWALL)["port"]["plug"]
     assert (taken.get("interface") or taken["address"]) == host.members("n")[1]
-    refusal = warm.attempt("passthrough_port", **ROUTER)
-    assert refusal and "has no free member, for firewall holds" in refusal["msg"]
+    assert "has no free member, for firewall holds" in warm.refusal("passthrough_port", **ROUTER)
+    card.remove_vf(1)
+    assert "none of its VFs is here" in warm.refusal("passthrough_port", **ROUTER)
 
 
 @pytest.mark.parametrize("mode", ["private", "vepa", "bridge"])
@@ -293,6 +294,9 @@ def test_a_vf_that_is_elsewhere_is_not_given_where_members_are_shared(host: Host
     done = warm.module("passthrough_port", **FIREWALL, _ansible_diff=True)
     assert done["port"]["plug"]["interface"] == "enp1s0v1"
     assert foretold["diff"] == done["diff"]
+    card.vf(1).elsewhere()
+    assert "none of its VFs is here" in warm.refusal("passthrough_port", **ROUTER)
+    assert len(warm.ledger("n")["leases"]) == 1
 
 
 @pytest.mark.parametrize("answered", [False, True], ids=["before the call", "after the call"])
