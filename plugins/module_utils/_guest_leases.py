@@ -26,6 +26,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import (
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import places
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, new_element, parse_network, parse_xml
+from ansible_collections.vfpool.sriov.plugins.module_utils._port_xml import port_element, rx_filters
 
 # Where the system's QEMU driver keeps the state of its running guests.
 _STATE = "/run/libvirt/qemu"
@@ -158,20 +159,15 @@ def _lease(domain: Element, interface: Element, actual: Element, network: Elemen
 
     Made like virDomainNetDefActualToNetworkPort of libvirt's src/conf/domain_conf.c, but that it loses what ``network`` says of filters.
     """
-    source, group, new = actual.find("source"), interface.find("source").get("portgroup"), etree().SubElement
-    port = new_element("networkport")
-    new(port, "uuid").text = interface.find("source").get("portid")
-    owner = new(port, "owner")
-    new(owner, "name").text, new(owner, "uuid").text = domain.findtext("name"), domain.findtext("uuid")
-    if group:
-        new(port, "group").text = group
-    port.extend([interface.find("mac"), *actual.xpath("virtualport | bandwidth | vlan | port")])
-    trusted = [place.get("trustGuestRxFilters") for place in (interface, *places(network, group))]
-    port.append(new_element("rxfilters", trustGuest=next(filter(None, trusted), None)))
+    source, own = actual.find("source"), interface.find("source")
     if actual.get("type") == "direct":
-        new(port, "plug", type="direct", dev=source.get("dev"), mode=source.get("mode"))
+        plug = new_element("plug", type="direct", dev=source.get("dev"), mode=source.get("mode"))
     else:
-        port.append(new_element("plug", *actual.iterfind("driver"), source.find("address"), type="hostdev-pci", managed=actual.get("managed", "no")))
+        plug = new_element("plug", *actual.iterfind("driver"), source.find("address"), type="hostdev-pci", managed=actual.get("managed", "no"))
+    filters = rx_filters([interface, *places(network, own.get("portgroup"))])
+    parts = [*actual.xpath("virtualport | bandwidth | vlan | port"), filters, plug]
+    owner, mac = (domain.findtext("name"), domain.findtext("uuid")), interface.find("mac").get("address")
+    port = port_element(own.get("portid"), *owner, mac, own.get("portgroup"), parts)
     return parse_port(etree().tostring(port, encoding="unicode"))
 
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Private to this collection: libvirt's ledger of leases, which are the ports of a network.
 
-A lease is a dict: ``port`` (UUID), ``owner_name``, ``owner_uuid``, ``mac``, ``plug`` (what is held, None for a port without one)
-and ``xml`` (the port's own document).
+A lease is a dict: ``port`` (UUID), ``owner_name``, ``owner_uuid``, ``mac``, ``portgroup``, ``vlan`` (a number), ``plug`` (what is held) and
+``xml`` (the port's own document); what the port does not have is None.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import (
     new_element,
     parse_network,
     parse_xml,
+    pci_element,
     pci_of,
     pool_of,
 )
@@ -38,12 +39,14 @@ _PAUSE = 0.02
 def parse_port(xml: str) -> dict:
     """A lease, from the XML of a port."""
     root = parse_xml(xml)
-    plug = root.find("plug")
+    plug, tag = root.find("plug"), root.find("vlan/tag")
     return {
         "port": root.findtext("uuid"),
         "owner_name": root.findtext("owner/name"),
         "owner_uuid": root.findtext("owner/uuid"),
         "mac": root.find("mac").get("address"),
+        "portgroup": root.findtext("group"),
+        "vlan": None if tag is None else int(tag.get("id")),
         "plug": None if plug is None else _plug(plug),
         "xml": xml,
     }
@@ -84,10 +87,7 @@ def plug_element(mode: str, member: str) -> Element:
     """What the document of a port says of the member that it holds in a network of this mode."""
     if mode != "hostdev":
         return new_element("plug", type="direct", dev=member, mode=mode)
-    domain, bus, rest = member.split(":")
-    slot, function = rest.split(".")
-    address = new_element("address", domain=f"0x{domain}", bus=f"0x{bus}", slot=f"0x{slot}", function=f"0x{function}")
-    return new_element("plug", address, type="hostdev-pci")
+    return new_element("plug", pci_element(member), type="hostdev-pci")
 
 
 def under(lease: dict, mode: str, member: str) -> dict:

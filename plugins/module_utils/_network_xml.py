@@ -17,8 +17,8 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovE
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
 
-__all__ = ["Element", "explicit_text", "members_of", "network_text", "new_element", "parse_network", "parse_stored", "parse_xml", "pci_of", "pool_of",
-           "render", "set_members"]  # fmt: skip
+__all__ = ["Element", "explicit_text", "members_of", "network_text", "new_element", "parse_network", "parse_stored", "parse_xml", "pci_element",
+           "pci_of", "pool_of", "render", "set_members"]  # fmt: skip
 
 Element = Any  # lxml's element type has no public name
 
@@ -123,7 +123,7 @@ def set_members(live: Element, pool: dict, counts: Mapping[Any, int]) -> None:
     """Give a document the members of a live network, and as many connections as are counted for each."""
     forward = live.find("forward")
     _replace(forward, "interface", *(new_element("interface", dev=name, connections=str(counts.get(name, 0))) for name in pool.get("interfaces") or []))
-    _replace(forward, "address", *map(_pci_element, pool.get("addresses") or []))
+    _replace(forward, "address", *(pci_element(address, type="pci") for address in pool.get("addresses") or []))
     live.set("connections", str(sum(counts.values())))
 
 
@@ -134,6 +134,13 @@ def pci_of(address: Element) -> str:
     """
     domain, bus, slot, function = (_number(address, part) for part in ("domain", "bus", "slot", "function"))
     return normal_pci_address(f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}")
+
+
+def pci_element(address: str, **attributes: str) -> Element:
+    """The ``<address …/>`` of a PCI address, as libvirt prints it: other ``attributes`` come first."""
+    domain, bus, rest = normal_pci_address(address).split(":")
+    slot, function = rest.split(".")
+    return new_element("address", **attributes, domain=f"0x{domain}", bus=f"0x{bus}", slot=f"0x{slot}", function=f"0x{function}")
 
 
 def _number(address: Element, part: str) -> int:
@@ -174,13 +181,7 @@ def _edit_forward(forward: Element, options: dict, pool: dict) -> None:
         forward.remove(driver)
     _replace(forward, "pf", *([new_element("pf", dev=pool["pf"])] if pool.get("pf") else []))
     _replace(forward, "interface", *(new_element("interface", dev=name) for name in pool.get("interfaces") or []))
-    _replace(forward, "address", *map(_pci_element, pool.get("addresses") or []))
-
-
-def _pci_element(address: str) -> Element:
-    domain, bus, rest = normal_pci_address(address).split(":")
-    slot, function = rest.split(".")
-    return new_element("address", type="pci", domain=f"0x{domain}", bus=f"0x{bus}", slot=f"0x{slot}", function=f"0x{function}")
+    _replace(forward, "address", *(pci_element(address, type="pci") for address in pool.get("addresses") or []))
 
 
 def _vlan(tag: int | None) -> Element | None:

@@ -27,19 +27,13 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, 
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._mac import normal_mac
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import host_pfs
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, expected_members, is_exclusive, places, profile_of
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import (
-    Element,
-    network_text,
-    new_element,
-    parse_network,
-    parse_xml,
-    pool_of,
-)
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, expected_members, is_exclusive
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, network_text, new_element, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import counted, find_network, read_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, find_overlaps, unleased
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
+from ansible_collections.vfpool.sriov.plugins.module_utils._port_xml import port_element, settings_of_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import close_record, plan_recovery
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
@@ -47,8 +41,6 @@ __all__ = ["bring_port_to_state"]
 
 # What tells one lease from another; the rest is what a lease is like.
 _IDENTITY = ("owner_uuid", "owner_name", "mac")
-# The order in which libvirt prints the parts of a port.
-_ORDER = ("uuid", "owner", "group", "mac", "virtualport", "vlan", "port", "rxfilters", "plug")
 
 
 def bring_port_to_state(options: dict, check: bool) -> dict:
@@ -299,46 +291,31 @@ class _Port:
         return member
 
     def _port(self, live: Element, member: str | None) -> Element:
-        new = etree().SubElement
-        options = self.options
-        port = etree().Element("networkport")
-        new(port, "uuid").text = options["uuid"]
-        owner = new(port, "owner")
-        new(owner, "name").text = options["owner_name"]
-        new(owner, "uuid").text = options["owner_uuid"]
-        new(port, "mac", address=options["mac"] or _derived_mac(options["uuid"]))
-        if options["portgroup"]:
-            new(port, "group").text = options["portgroup"]
-        if options["vlan"] is not None:
-            new(new(port, "vlan"), "tag", id=str(options["vlan"]))
+        options, port, group = self.options, self.options["uuid"], self.options["portgroup"]
+        vlan = None if options["vlan"] is None else new_element("vlan", new_element("tag", id=str(options["vlan"])))
+        parts = [vlan]
         if member is not None:
-            port.append(plug_element(pool_of(live)["mode"], member))
-            _fill_in(port, live)
-        port[:] = sorted(port, key=lambda part: _ORDER.index(part.tag))
-        return port
+            plug = plug_element(pool_of(live)["mode"], member)
+            if plug.get("type") == "hostdev-pci":
+                plug.set("managed", live.find("forward").get("managed", "no"))
+                plug[:0] = copy.deepcopy(live.findall("forward/driver"))
+            parts = [*settings_of_network(live, port, group, vlan), plug]
+        return port_element(port, options["owner_name"], options["owner_uuid"], options["mac"] or _derived_mac(port), group, parts)
 
     def _check_alone(self, network: Any, found: dict) -> None:
         """A lease that shares its member with another is no lease: libvirt gave one VF to two, by two networks or when it had lost count."""
         live = parse_network(network.XMLDesc(0))
-        others = self._rivals(live, found) if is_exclusive(live, parse_xml(found["xml"]).findtext("group")) else []
+        others = self._rivals(live, found) if is_exclusive(live, found["portgroup"]) else []
         if others:
             said = f"libvirt has given one member of the network {self.name} to several ({holders([found, *others])})"
             raise SriovError(f"{said}: stop or release all but the one that really uses it.")
 
     def _compare(self, found: dict, keys: tuple[str, ...], remedy: str) -> None:
         """What is asked for must be what there is: a lease cannot be changed, and another's is not released."""
-        options, port = self.options, parse_xml(found["xml"])
-        tag = port.find("vlan/tag")
-        there = {
-            "owner_uuid": found["owner_uuid"],
-            "owner_name": found["owner_name"],
-            "mac": found["mac"],
-            "portgroup": port.findtext("group"),
-            "vlan": int(tag.get("id")) if tag is not None else None,
-        }
+        options = self.options
         for key in keys:
-            if options[key] is not None and options[key] != there[key]:
-                raise SriovError(f"The lease {found['port']} of the network {self.name} has {key} {there[key]}, not {options[key]}: {remedy}.")
+            if options[key] is not None and options[key] != found[key]:
+                raise SriovError(f"The lease {found['port']} of the network {self.name} has {key} {found[key]}, not {options[key]}: {remedy}.")
         plug = options["plug"]
         if not plug:
             return
@@ -347,31 +324,6 @@ class _Port:
         if wrong or member_of(found) not in (plug["interface"], plug["address"] and normal_pci_address(plug["address"])):
             said = f"is on {member_of(found)} with mode {held.get('mode')}"
             raise SriovError(f"The lease {found['port']} of the network {self.name} {said}, not on what plug says: {remedy}.")
-
-
-def _fill_in(port: Element, live: Element) -> None:
-    """Give a port that names its member the settings that libvirt gives a port for which it chooses the member itself.
-
-    As networkAllocatePort of libvirt's src/network/bridge_driver.c; libvirt takes a port that is reclaimed as it stands.
-    """
-    sources = places(live, port.findtext("group"))
-    for tag in ("vlan", "port"):
-        if port.find(tag) is None:
-            port.extend([copy.deepcopy(element) for place in sources for element in place.iterfind(tag)][:1])
-    trusted = [place.get("trustGuestRxFilters") for place in sources if place.get("trustGuestRxFilters")]
-    if trusted:
-        port.append(new_element("rxfilters", trustGuest=trusted[0]))
-    profile = profile_of(sources)
-    if profile:
-        kind = profile.pop("type")
-        if kind == "802.1Qbg":
-            profile = {name: profile[name] for name in ("managerid", "typeid", "typeidversion", "instanceid") if name in profile}  # as libvirt prints it
-            profile.setdefault("instanceid", str(uuid.uuid5(uuid.UUID(port.findtext("uuid")), "instanceid")))
-        port.append(new_element("virtualport", new_element("parameters", **profile), type=kind))
-    forward, plug = live.find("forward"), port.find("plug")
-    if plug.get("type") == "hostdev-pci":
-        plug.set("managed", forward.get("managed", "no"))
-        plug[:0] = copy.deepcopy(forward.findall("driver"))
 
 
 def _plug_type(mode: str) -> str:
