@@ -33,6 +33,7 @@ options:
     description:
       - The PF whose VFs are the pool, by interface name, altname, PCI address or permanent MAC address.
       - The definition names the PF alone, and libvirt expands it into members whenever the network starts. This is an implicit pool.
+      - It holds the present name of the PF's interface, however the PF is chosen here. After that was renamed, a run puts it right.
       - Exactly one of O(pf), O(interfaces), O(addresses) and O(xml) describes the pool.
     type: str
   interfaces:
@@ -61,7 +62,8 @@ options:
   managed:
     description:
       - Whether libvirt binds a VF to VFIO when a guest starts and back to its driver when the guest ends.
-      - Only in mode V(hostdev). When left out there, libvirt takes it for V(false).
+      - Only in mode V(hostdev). When left out there, libvirt takes it for V(false), and starts a guest only with a VF that VFIO has already,
+        as with O(vfpool.sriov.sriov_pf#module:vfs[].driver=vfio-pci).
     type: bool
   driver:
     description: The driver that gives a VF to a guest. Only in mode V(hostdev).

@@ -10,6 +10,8 @@ import contextlib
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError, Unreadable
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import is_local
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import ALWAYS_TOLD, find_pfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._pool import pool_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import parse_ranges
@@ -17,7 +19,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf, select_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
-__all__ = ["NotYet", "add_altnames_for", "check_list", "host_pfs", "pool_of_pf"]
+__all__ = ["NotYet", "add_altnames_for", "check_list", "host_pfs", "pool_of_pf", "unbound"]
 
 _IFF_UP = 0x1  # linux/if.h
 
@@ -112,6 +114,19 @@ def check_list(pool: dict, pfs: list[dict], taken: frozenset[str], sysfs: Sysfs)
                 raise NotYet(_down(pf), listed)
             warnings += _unseen(pf, members, pool["mode"])
     return warnings
+
+
+def unbound(definition: Element, pfs: list[dict], sysfs: Sysfs) -> list[str]:
+    """What to warn of members that neither libvirt gives to VFIO, as the network is not managed, nor anyone else has."""
+    pool, managed = pool_of(definition), definition.find("forward").get("managed") == "yes"
+    if pool["mode"] != "hostdev" or managed:
+        return []
+    drivers = {address: sysfs.link_name(f"bus/pci/devices/{address}/driver") or "none" for address in expected_members(pool, pfs) or []}
+    others = [f"{address} has {driver}" for address, driver in drivers.items() if not driver.startswith("vfio")]
+    if not others:
+        return []
+    said = f"libvirt starts guests of the network {definition.findtext('name')}, which is not managed, only with VFs that have a driver of VFIO"
+    return [f"{said}, and {', '.join(others)}: say managed: true, or bind them with vfpool.sriov.sriov_pf, driver: vfio-pci."]
 
 
 def _check_pf(pf: dict, mode: str, vfs: str | None, sysfs: Sysfs) -> None:

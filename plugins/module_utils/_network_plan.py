@@ -14,7 +14,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._leases import check_
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import is_local, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import plain_uuid, same_network
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members, fit, is_exclusive, why_stale
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, expected_members, fit, is_exclusive, why_stale
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, network_text, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import define_anew, find_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import NOTHING, Plan
@@ -64,6 +64,10 @@ class NetworkPlanner:
                 self.plan.add(f"give up what an interrupted rebuild of the network {self.name} was to put back", self.journal.remove)
             return
         self._check_uuid(self.options["uuid"])
+        mode = pool_of(parse_network(self.current["xml_inactive"]))["mode"]
+        if mode not in POOL_MODES:
+            said = f"The network {self.name} has mode {mode or 'none'} and hands out no devices"
+            raise SriovError(f"{said}, so it is none of those that this module removes: name another, or remove it with virsh net-undefine.")
         self.after = ""
         if self.active:
             self._stop()

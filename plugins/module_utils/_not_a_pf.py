@@ -23,6 +23,8 @@ def what_it_is(selector: str, pfs: list[dict], sysfs: Sysfs) -> str:
     if is_pci_address(selector):
         address = normal_pci_address(selector)
         return _of_function(address, pfs, sysfs) if sysfs.exists(f"{_DEVICES}/{address}") else "no PCI device has that address"
+    if selector.replace(".", "").isdigit() and not sysfs.exists(f"class/net/{selector}"):
+        return "YAML makes numbers of some MAC and PCI addresses, which therefore need quotation marks"
     if ":" in selector:  # a MAC address
         moved = [describe_pf(pf) for pf in pfs if pf["name"] is None and interfaces_of(pf["pci_address"], sysfs) == []]
         return f"that of {', '.join(moved)} is not known, as the interface was moved to another network namespace" if moved else ""

@@ -16,7 +16,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journ
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, connection, daemon_key, error_code, network_key, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, runtime_folder
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import definition
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, add_altnames_for, check_list, host_pfs, pool_of_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, add_altnames_for, check_list, host_pfs, pool_of_pf, unbound
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_plan import NetworkPlanner, same_source
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, expected_members, lend_names
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, network_text, parse_network, pool_of
@@ -90,7 +90,9 @@ def _judge(options: dict, pfs: list[dict] | None, check: bool, warn: Callable[[s
             raise
         warn(f"{error} In check mode an earlier task may only have planned that, so what is shown here is what follows it.")
         return _View(error.pool, pfs, False)
-    definition(options, pool)
+    root = definition(options, pool)
+    if pfs and options["state"] == "present":
+        warnings += unbound(root, pfs, Sysfs())
     for warning in warnings:
         warn(warning)
     return _View(pool, pfs)

@@ -11,7 +11,8 @@ description:
   - Defines, changes, starts, stops and removes one libvirt network whose interface pool is the VFs of a PF, or a list of devices.
   - Compares with the inactive definition, so an implicit pool stays implicit and a second run changes nothing.
   - A changed definition is applied to the live network too, and no lease is ever lost or handed out twice.
-    A live pool is rebuilt by stopping and starting the network and putting every lease back.
+    A live pool is rebuilt by stopping and starting the network and putting every lease back. Guests that run notice nothing of it,
+    and keep what they were given, such as their VLAN, until they are started anew.
     A run that is cut short while it does this is finished by the next run, from a record below C(/run/vfpool.sriov).
   - Puts back the leases of running guests that libvirt has forgotten, as after C(virsh net-destroy) under them.
   - What libvirt would accept and then quietly drop, or refuse only when a guest starts, is refused before anything is written.
@@ -33,7 +34,7 @@ options:
     type: str
     choices:
       present: The network is defined as declared.
-      absent: There is no such network.
+      absent: There is no such network. One that hands out no devices, such as libvirt's C(default), is not removed.
       rendered: Return the definition as RV(xml), and touch no libvirt daemon. Listed members that are not there are only warned of.
     default: present
   active:
@@ -57,14 +58,15 @@ options:
     type: str
     choices:
       fail: Fail before anything is written, and name the guests.
-      force: Go on. The guests lose their leases. So do those whose lease an interrupted run has recorded, if its VF or the network is gone.
+      force: Go on, and the guests lose their leases. Leases that an interrupted run was to put back are given up as well where their VF or
+        the network is gone.
     default: fail
   overlap:
     description:
       - What to do when a VF of this pool may be given to two guests, which libvirt itself does not notice.
-      - That is so when another network hands the VF out too, or will once its interrupted rebuild is finished, and when a running guest has
-        the VF without a lease of this network, by its own definition or from a network that does not run.
-      - A run that neither defines nor starts nor rebuilds the network only warns of such a guest.
+      - The VF is in the pool of another network, or will be again once the interrupted rebuild of that is finished.
+      - Or a running guest has the VF without a lease of this network, by its own definition or from a network that does not run.
+        A run that neither defines nor starts nor rebuilds the network only warns of such a guest.
     type: str
     choices:
       fail: Fail before anything is written, and name the other network or the guest.
@@ -77,10 +79,11 @@ notes:
     its member of the running pool. A change that needs the pool made anew waits until the consumer gives it back.
   - With a O(uri) of another host, O(pf) is the name of its interface, and O(vfs) is refused. Whether that PF exists, has VFs and is up cannot be
     checked from here, so a mistake shows only when libvirt starts the network.
-  - With a O(uri) of another host, a changed definition is applied with every lease kept. But a pool that is stale because VFs came or went is not
-    noticed, a VF is not recognised where another network knows it by its other name, interface or PCI address, and a hostdev lease that libvirt has
-    forgotten is not put back. That somebody holds a VF of O(pf) without a lease is seen only once the network
-    runs, and one that this run has started is then stopped again.
+  - With a O(uri) of another host, a changed definition is applied with every lease kept. But it is not noticed that VFs came or went, a VF is not
+    recognised where another network knows it by its other name, interface or PCI address, and a hostdev lease that libvirt has forgotten is not
+    put back.
+  - With a O(uri) of another host, who else has a VF of O(pf) is seen only once the network runs. If that is somebody, it is stopped again, or gets
+    its former pool and leases back.
   - A hostdev lease that libvirt has forgotten is not put back either with a O(uri) whose socket is not below C(/run/libvirt), as that is of another daemon.
   - Needs root for a daemon of this host's system, even where nothing changes, for its lock and its records are root's, in C(/run/vfpool.sriov).
     So does check mode, once root has run this.

@@ -297,6 +297,24 @@ def test_another_uuid_than_that_of_the_network_removes_nothing(host: Host, card)
     assert host.virsh("net-list --name") == "n"
 
 
+@pytest.mark.parametrize("pool", [{"pf": "enp1s0"}, {"addresses": ["0000:01:10.0", "0000:01:10.2"]}])
+def test_a_hostdev_network_that_nobody_manages_warns_of_vfs_with_which_no_guest_starts(host: Host, card, pool):
+    card.vf(1).nameless().bound_to("vfio-pci")
+    (warning,) = host.module("passthrough_network", name="n", mode="hostdev", **pool)["warnings"]
+    assert "0000:01:10.0 has igbvf" in warning and "0000:01:10.2" not in warning and warning.endswith("say managed: true, or bind them with "
+        "vfpool.sriov.sriov_pf, driver: vfio-pci.")  # fmt: skip
+    assert "warnings" not in host.module("passthrough_network", name="n", mode="hostdev", managed=True, **pool)
+
+
+def test_a_network_that_hands_out_no_devices_is_not_removed(host: Host):
+    nat = "<forward mode='nat'/><bridge name='virbr9'/><ip address='192.0.2.1' netmask='255.255.255.0'/>"
+    host.define(f"<network><name>default</name>{nat}</network>", start=False)
+    host.define("<network><name>alone</name><bridge name='virbr8'/></network>", start=False)
+    assert "default has mode nat and hands out no devices" in host.refusal("passthrough_network", name="default", state="absent")
+    assert "alone has mode none and hands out no devices" in host.refusal("passthrough_network", name="alone", state="absent")
+    assert host.virsh("net-list --all --name").split() == ["alone", "default"]
+
+
 @pytest.mark.parametrize("pool", [{"interfaces": ["enp1s0v0", "nosuch0"]}, {"mode": "hostdev", "addresses": ["0000:ff:00.0"]}])
 def test_a_member_that_is_not_there_is_refused_in_check_mode_awaited_and_rendered_with_a_warning(host: Host, card, pool):
     assert "is not there on this host" in host.refusal("passthrough_network", name="n", **pool)

@@ -53,6 +53,7 @@ def test_what_other_pfs_lack_is_not_told(card: Tree) -> None:
         ("bonding_masters", r"'bonding_masters' \(an interface that stands on no PCI device\)"),
         ("0000:01:10.2", r"'0000:01:10.2' is a VF of enp1s0 \(0000:01:00.0\), not a PF: the PFs are enp1s0 \(0000:01:00.0\)\.$"),
         ("enp1s0v1", r"'enp1s0v1' is a VF of enp1s0 \(0000:01:00.0\), not a PF"),
+        ("60.0", r"No PF of this host is '60.0' \(YAML makes numbers of some MAC and PCI addresses, which therefore need quotation marks\): "),
         ("../net/pf0", r"'../net/pf0' is neither an interface name nor a PCI address nor a MAC address: the PFs are enp1s0 \(0000:01:00.0\)\.$"),
         (" enp1s0", r"' enp1s0' is neither an interface name nor a PCI address nor a MAC address: the PFs are enp1s0 \(0000:01:00.0\)\.$"),
     ],

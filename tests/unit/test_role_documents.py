@@ -40,6 +40,7 @@ def test_a_variable_describes_an_option_as_its_module_does(variable: str, module
             "type": option.get("type", "str"),
             "choices": set(option.get("choices", [])) - {"rendered"},  # the role has no use for a definition that is only rendered
             "required": option.get("required", False),
+            "default": option.get("default"),
             "elements": option.get("elements"),
             "options": {name: shape(part) for name, part in inner.items()},
         }
