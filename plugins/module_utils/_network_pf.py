@@ -126,7 +126,8 @@ def unbound(definition: Element, pfs: list[dict], sysfs: Sysfs) -> list[str]:
     if not others:
         return []
     said = f"libvirt starts guests of the network {definition.findtext('name')}, which is not managed, only with VFs that have a driver of VFIO"
-    return [f"{said}, and {', '.join(others)}: say managed: true, or bind them with vfpool.sriov.sriov_pf, driver: vfio-pci."]
+    more = f" and {len(others) - 1} more have none either" if others[1:] else ""
+    return [f"{said}, and {others[0]}{more}: say managed: true, or bind them with vfpool.sriov.sriov_pf, driver: vfio-pci."]
 
 
 def _check_pf(pf: dict, mode: str, vfs: str | None, sysfs: Sysfs) -> None:

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import member_of, under
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import canonical
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, parse_network, pool_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, pool_of
 
-__all__ = ["POOL_MODES", "VLAN_MODES", "compare", "describe_pool", "expected_members", "fit", "is_exclusive", "lend_names", "miscounted", "places",
-           "profile_of", "why_stale"]  # fmt: skip
+__all__ = ["POOL_MODES", "VLAN_MODES", "compare", "expected_members", "fit", "is_exclusive", "miscounted", "places", "profile_of", "why_stale"]
 
 POOL_MODES = ("passthrough", "hostdev", "private", "vepa", "bridge")
 VLAN_MODES = ("passthrough", "hostdev")
@@ -86,42 +85,6 @@ def fit(mode: str, members: list[str] | None, pfs: list[dict] | None) -> Callabl
     return take
 
 
-def lend_names(pfs: list[dict], network: dict) -> tuple[list[dict], frozenset[str]]:
-    """The PFs as they are while the consumers of an active ``network``, a dict of ``read_network``, have taken leased VFs away with them.
-
-    That is into a namespace of their own, or to a driver for user space, and the VFs have lost their interfaces here for it. In the PFs such a
-    VF is marked as ``lent`` and has its former name, where the order of the pool makes that plain. With them come the members that are not here.
-    """
-    live = members_of(pool_of(parse_network(network["xml"])))
-    leased = {held for held in map(member_of, network["leases"]) if held is not None and held in live}
-    here = {vf[by] for pf in pfs for vf in pf["vfs"] for by in ("name", "pci_address")}
-
-    def lent(vf: dict, names: dict[int, str]) -> dict:
-        name = names.get(vf["index"])
-        taken = vf["name"] is None and (name in leased or vf["pci_address"] in leased)
-        return {**vf, "name": name, "lent": True} if taken else vf
-
-    with_names = [{**pf, "vfs": [lent(vf, names) for vf in pf["vfs"]]} for pf in pfs for names in [_former_names(pf["vfs"], live, here)]]
-    return with_names, frozenset(leased - here)
-
-
-def _former_names(vfs: list[dict], live: list[str], here: set[str | None]) -> dict[int, str]:
-    """By index the names that the VFs of a PF without one had when their pool was made, where as many names as VFs are missing between two others."""
-    places = {vf["name"]: place for place, vf in enumerate(vfs) if vf["name"]}
-    found: dict[int, str] = {}
-    missing: list[str] = []
-    last = -1
-    for member in [*live, None]:
-        place = places.get(member) if member else len(vfs)
-        if place is not None:
-            nameless = [vf["index"] for vf in vfs[last + 1 : place] if vf["name"] is None]
-            found.update(zip(nameless, missing) if len(nameless) == len(missing) else ())
-            missing, last = [], place
-        elif member is not None and member not in here:
-            missing.append(member)
-    return found
-
-
 def compare(expected: list[str] | None, live: list[str]) -> tuple[list[str] | None, list[str] | None]:
     """Missing and surplus members of a live pool; None where it is not known what to expect."""
     if expected is None:
@@ -165,49 +128,3 @@ def miscounted(live: Element, leases: list[dict]) -> list[str]:
     if not wrong and int(live.get("connections", "0")) != len(leases):
         return ["the whole network"]
     return wrong
-
-
-def describe_pool(network: dict, pfs: list[dict] | None, live: bool) -> dict:
-    """``pool`` as the modules return it, of a network read by ``_networks.read_network``; ``live`` or as it is defined."""
-    definition = parse_network(network["xml_inactive"])
-    defined = pool_of(definition)
-    if defined["mode"] not in POOL_MODES or not (defined["pf"] or members_of(defined)):
-        return {"kind": "none", "pf": None, "members": [], "missing": [], "surplus": [], "stale": [], "leases": _leases(network)}
-    expected = expected_members(defined, pfs)
-    shown = pool_of(parse_network(network["xml"])) if live else defined
-    missing, surplus = compare(expected, members_of(shown)) if live else ([], [])
-    vfs = {vf[by]: (pf["name"], vf["index"]) for pf in pfs or [] for vf in pf["vfs"] for by in ("name", "pci_address") if vf[by]}
-    owners = {vfs[member][0] if member in vfs else None for member in members_of(shown)}
-    return {
-        "kind": "explicit" if members_of(defined) else "implicit",
-        "pf": defined["pf"] if not members_of(defined) else owners.pop() if len(owners) == 1 else None,
-        "members": [_member(kind, name, vfs, network) for kind in ("interface", "address") for name in shown[_LISTS[kind]]],
-        "missing": missing,
-        "surplus": surplus,
-        "stale": _stale(network, definition, expected) if live else [],
-        "leases": _leases(network),
-    }
-
-
-_LISTS = {"interface": "interfaces", "address": "addresses"}
-
-
-def _stale(network: dict, definition: Element, expected: list[str] | None) -> list[str]:
-    live = parse_network(network["xml"])
-    reasons = why_stale(live, definition, expected, network["leases"])
-    if pool_of(definition)["pf"] and not pool_of(live)["pf"]:
-        reasons.append("its live XML no longer names the PF, as after a restart of the daemon")
-    return reasons
-
-
-def _member(kind: str, name: str, vfs: dict, network: dict) -> dict:
-    held = [lease for lease in network["leases"] if (lease["plug"] or {}).get(kind) == name]
-    return {kind: name, "index": vfs[name][1] if name in vfs else None, "lease": _lease(held[0]) if held else None}
-
-
-def _lease(lease: dict) -> dict:
-    return {key: lease[key] for key in ("port", "owner_name", "owner_uuid", "mac")}
-
-
-def _leases(network: dict) -> list[dict]:
-    return [{**_lease(lease), "plug": lease["plug"]} for lease in network["leases"]]

@@ -9,8 +9,8 @@ from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import read_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, NOT_RUNNING, error_code, libvirt, said_by_libvirt
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import describe_pool, miscounted
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import parse_network, parse_stored
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, compare, expected_members, miscounted, why_stale
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, parse_network, parse_stored, pool_of
 
 __all__ = ["counted", "define_anew", "find_network", "read_network", "report"]
 
@@ -87,4 +87,50 @@ def report(network: dict, pfs: list[dict] | None, inactive: bool = False) -> dic
     """``network`` as the modules return it; with ``inactive``, its definition in place of what is live."""
     kept = ("name", "uuid", "active", "autostart", "persistent", "xml", "xml_inactive")
     seen = {**network, "xml": network["xml_inactive"]} if inactive else network
-    return {**{key: seen[key] for key in kept}, "pool": describe_pool(network, pfs, live=network["active"] and not inactive)}
+    return {**{key: seen[key] for key in kept}, "pool": _pool(network, pfs, live=network["active"] and not inactive)}
+
+
+def _pool(network: dict, pfs: list[dict] | None, live: bool) -> dict:
+    """``pool`` as the modules return it, of a network that ``read_network`` read; ``live`` or as it is defined."""
+    definition = parse_network(network["xml_inactive"])
+    defined = pool_of(definition)
+    if defined["mode"] not in POOL_MODES or not (defined["pf"] or members_of(defined)):
+        return {"kind": "none", "pf": None, "members": [], "missing": [], "surplus": [], "stale": [], "leases": _leases(network)}
+    expected = expected_members(defined, pfs)
+    shown = pool_of(parse_network(network["xml"])) if live else defined
+    missing, surplus = compare(expected, members_of(shown)) if live else ([], [])
+    vfs = {vf[by]: (pf["name"], vf["index"]) for pf in pfs or [] for vf in pf["vfs"] for by in ("name", "pci_address") if vf[by]}
+    owners = {vfs[member][0] if member in vfs else None for member in members_of(shown)}
+    return {
+        "kind": "explicit" if members_of(defined) else "implicit",
+        "pf": defined["pf"] if not members_of(defined) else owners.pop() if len(owners) == 1 else None,
+        "members": [_member(kind, name, vfs, network) for kind in ("interface", "address") for name in shown[_LISTS[kind]]],
+        "missing": missing,
+        "surplus": surplus,
+        "stale": _stale(network, definition, expected) if live else [],
+        "leases": _leases(network),
+    }
+
+
+_LISTS = {"interface": "interfaces", "address": "addresses"}
+
+
+def _stale(network: dict, definition: Element, expected: list[str] | None) -> list[str]:
+    live = parse_network(network["xml"])
+    reasons = why_stale(live, definition, expected, network["leases"])
+    if pool_of(definition)["pf"] and not pool_of(live)["pf"]:
+        reasons.append("its live XML no longer names the PF, as after a restart of the daemon")
+    return reasons
+
+
+def _member(kind: str, name: str, vfs: dict, network: dict) -> dict:
+    held = [lease for lease in network["leases"] if (lease["plug"] or {}).get(kind) == name]
+    return {kind: name, "index": vfs[name][1] if name in vfs else None, "lease": _lease(held[0]) if held else None}
+
+
+def _lease(lease: dict) -> dict:
+    return {key: lease[key] for key in ("port", "owner_name", "owner_uuid", "mac")}
+
+
+def _leases(network: dict) -> list[dict]:
+    return [{**_lease(lease), "plug": lease["plug"]} for lease in network["leases"]]

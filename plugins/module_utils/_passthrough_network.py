@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import forgotten_leases, running_guests
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal, recorded
+from ansible_collections.vfpool.sriov.plugins.module_utils._lent_vfs import lend_names
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, connection, daemon_key, error_code, network_key, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, runtime_folder
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import definition
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, add_altnames_for, check_list, host_pfs, pool_of_pf, unbound
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_plan import NetworkPlanner, same_source
-from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, expected_members, lend_names
+from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, expected_members
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, network_text, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network, report
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, find_overlaps, held_otherwise

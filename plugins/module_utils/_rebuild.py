@@ -22,7 +22,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import 
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import explicit_text, members_of, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import counted, define_anew
 
-__all__ = ["interrupted", "rebuild", "restore", "undo_rebuild"]
+__all__ = ["rebuild", "restore", "undo_rebuild"]
 
 
 def rebuild(
@@ -87,16 +87,6 @@ def undo_rebuild(network: Any, journal: Journal) -> None:
         if network.isActive():
             network.destroy()
     restore(network, journal, leases)
-
-
-def interrupted(record: dict, which: str, ledger: list[dict]) -> list[dict]:
-    """The leases that a rebuild was cut short of putting back: of those to keep (``leases``), or of those from before it (``before``)."""
-    leases = list(map(parse_port, record[which]))
-    known = {parse_port(document)["port"] for document in record["leases"] + record["before"]}
-    there = {lease["port"] for lease in ledger} | record["done"]
-    # A guest that was started again meanwhile has another lease in place of its former one.
-    again = {(lease["owner_uuid"], lease["mac"]) for lease in ledger if lease["port"] not in known}
-    return [lease for lease in leases if lease["port"] not in there and (lease["owner_uuid"], lease["mac"]) not in again]
 
 
 def restore(network: Any, journal: Journal, leases: list[dict], lacking: bool = False) -> None:

@@ -116,12 +116,15 @@ def _record(connected: Any, name: str, journal: Journal) -> dict | None:
 
 
 def _outstanding(connected: Any, record: dict | None, which: str, ledger: list[dict]) -> list[dict]:
-    """Of the leases that a rebuild was to keep (``leases``) or of those before it (``before``): what the ledger lacks and may be held."""
+    """What the ledger lacks and may be held of the leases that a rebuild was to keep (``leases``), or of those from before it (``before``)."""
     if record is None:
         return []
-    from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import interrupted
-
-    missing = interrupted(record, which, ledger)
+    leases = list(map(parse_port, record[which]))
+    known = {parse_port(document)["port"] for document in record["leases"] + record["before"]}
+    there = {lease["port"] for lease in ledger} | record["done"]
+    # A guest that was started again meanwhile has another lease in place of its former one.
+    again = {(lease["owner_uuid"], lease["mac"]) for lease in ledger if lease["port"] not in known}
+    missing = [lease for lease in leases if lease["port"] not in there and (lease["owner_uuid"], lease["mac"]) not in again]
     return [lease for lease in missing if guest_runs(connected, lease) is not False]
 
 

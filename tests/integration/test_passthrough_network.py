@@ -301,8 +301,8 @@ def test_another_uuid_than_that_of_the_network_removes_nothing(host: Host, card)
 def test_a_hostdev_network_that_nobody_manages_warns_of_vfs_with_which_no_guest_starts(host: Host, card, pool):
     card.vf(1).nameless().bound_to("vfio-pci")
     (warning,) = host.module("passthrough_network", name="n", mode="hostdev", **pool)["warnings"]
-    assert "0000:01:10.0 has igbvf" in warning and "0000:01:10.2" not in warning and warning.endswith("say managed: true, or bind them with "
-        "vfpool.sriov.sriov_pf, driver: vfio-pci.")  # fmt: skip
+    assert "0000:01:10.0 has igbvf" in warning and "0000:01:10.2" not in warning
+    assert warning.endswith(": say managed: true, or bind them with vfpool.sriov.sriov_pf, driver: vfio-pci.")
     assert "warnings" not in host.module("passthrough_network", name="n", mode="hostdev", managed=True, **pool)
 
 

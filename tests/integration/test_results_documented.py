@@ -18,7 +18,7 @@ EITHER = ("network.pool.members has, or lacks, ['interface']", "network.pool.mem
 @pytest.mark.parametrize("mode", ["passthrough", "hostdev"])
 def test_a_run_returns_what_is_documented(host: Host, card, mode):
     warm = Warm(host)
-    options = {"name": "n", "pf": "enp1s0", "mode": mode, "_ansible_diff": True}
+    options = {"name": "n", "pf": "enp1s0", "mode": mode, "managed": True if mode == "hostdev" else None, "_ansible_diff": True}
     warm.module("passthrough_network", **options)
     for module, given in (
         ("passthrough_port", {**FIREWALL, "_ansible_diff": True}),
