@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import FOR_USER_SPACE
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import ATTRIBUTES, batch, settings
 
 __all__ = ["boot_files", "declared_in", "paths"]
@@ -169,12 +170,28 @@ unless_in_use << EOF | ip -force -batch - || failed=1
 {lines}EOF
 """
 
+_BOUND_AS = """
+is_bound_as() {{
+  case $2:$(driver_of "$1") in
+    default: | {user_space}) return 1 ;;
+    default:* | "$2:$2") ;;
+    *) return 1 ;;
+  esac
+}}
+"""
+
 _DRIVERS = """
 release() {
   [ ! -e "$1/driver" ] || basename "$(readlink -f "$1")" > "$1/driver/unbind"
 }
+# While new VFs are to get no driver, the kernel has none for an old one either unless by its override.
 probe() {
+  autoprobe=$(cat "$pf/sriov_drivers_autoprobe" 2> /dev/null)
+  [ "$autoprobe" != 0 ] || echo 1 > "$pf/sriov_drivers_autoprobe"
   basename "$(readlink -f "$1")" > "$1/subsystem/drivers_probe"
+  probed=$?
+  [ "$autoprobe" != 0 ] || echo 0 > "$pf/sriov_drivers_autoprobe"
+  return "$probed"
 }
 byte() {
   od -An -tu1 -j "$2" -N 1 "$1/config" 2> /dev/null | tr -d ' '
@@ -192,17 +209,26 @@ msix_count() {
 }
 set_msix_count() {
   [ "$(msix_count "$1")" != "$2" ] && ! in_use "$1" || return 0
+  had=$(driver_of "$1")
   release "$1"
   echo "$2" > "$1/sriov_vf_msix_count" || failed=1
-  probe "$1"
+  [ -z "$had" ] || probe "$1"
 }
 bind() {
-  [ "$(driver_of "$1")" != "$2" ] && ! in_use "$1" || return 0
-  modprobe --quiet "$2"
-  echo "$2" > "$1/driver_override"
+  ! is_bound_as "$1" "$2" && ! in_use "$1" || return 0
+  if [ "$2" = default ]; then
+    echo > "$1/driver_override"
+  else
+    modprobe --quiet "$2"
+    echo "$2" > "$1/driver_override"
+  fi
   release "$1"
   probe "$1" || failed=1
   bound="$bound $2 $1"
+}
+# Unless told otherwise, the kernel has seen to that when it made the VF.
+bind_default() {
+  [ "$(cat "$pf/sriov_drivers_autoprobe" 2> /dev/null)" != 0 ] || bind "$1" default
 }
 bind_none() {
   ! in_use "$1" || return 0
@@ -216,7 +242,7 @@ _DRIVERS_CAME = """
 udevadm settle || failed=1
 set -- $bound
 while [ $# -gt 0 ]; do
-  [ "$(driver_of "$2")" = "$1" ] || { echo "$2 did not get the driver $1." >&2; failed=1; }
+  is_bound_as "$2" "$1" || { echo "$2 did not get the driver $1." >&2; failed=1; }
   shift 2
 done
 """
@@ -293,9 +319,10 @@ def _drivers(vfs: dict[int, dict]) -> list[str]:
         vf = f'"$pf/virtfn{index}"'
         if "msix_count" in values:
             lines.append(f"set_msix_count {vf} {values['msix_count']}\n")
-        driver = values.get("driver", "default")
-        if driver == "none":
-            lines.append(f"bind_none {vf}\n")
-        elif driver != "default":
+        driver = values.get("driver")
+        if driver in ("none", "default"):
+            lines.append(f"bind_{driver} {vf}\n")
+        elif driver is not None:
             lines.append(f"bind {vf} {driver}\n")
-    return [_DRIVERS, *lines, _DRIVERS_CAME] if lines else []
+    bound_as = _BOUND_AS.format(user_space=" | ".join(f"default:{name}*" for name in FOR_USER_SPACE))
+    return [bound_as, _DRIVERS, *lines, _DRIVERS_CAME] if lines else []

@@ -11,10 +11,10 @@ from __future__ import annotations
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import function_below
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
-__all__ = ["function_of", "has_interface", "interfaces_of", "is_infiniband", "is_network_card"]
+__all__ = ["FOR_USER_SPACE", "function_of", "has_interface", "interfaces_of", "is_infiniband", "is_network_card"]
 
 # Drivers that hand a VF to user space: it has no network interface, and none will come.
-_WITHOUT_INTERFACE = ("vfio", "uio", "igb_uio", "pci-stub", "pciback")
+FOR_USER_SPACE = ("vfio", "uio", "igb_uio", "pci-stub", "pciback")
 
 
 def interfaces_of(address: str, sysfs: Sysfs) -> list[str] | None:
@@ -50,4 +50,4 @@ def is_infiniband(address: str, sysfs: Sysfs) -> bool:
 
 def has_interface(driver: str) -> bool:
     """Whether a driver of a network card makes a network interface, rather than to hand the device to user space."""
-    return not driver.startswith(_WITHOUT_INTERFACE)
+    return not driver.startswith(FOR_USER_SPACE)

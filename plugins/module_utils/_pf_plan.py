@@ -78,7 +78,9 @@ class PfPlan:
         if not self._remakes_vfs and self._wish["on_in_use"] == "fail":
             declared, left = leave_to_guests(self._pf, declared)
             self.warnings += left
-        return VfPlan(self._pf, declared, count, self._remakes_vfs, self._kernel, self._drivers)
+        wanted, now = self._wish["drivers_autoprobe"], self._pf["drivers_autoprobe"]
+        probed = (now if wanted is None else wanted) is not False  # a kernel that has no such switch probes
+        return VfPlan(self._pf, declared, count, self._remakes_vfs, probed, self._kernel, self._drivers)
 
     def _add_steps(self, count: int, new_mode: bool, vfs: VfPlan, unknown_use: list[str]) -> None:
         """In the one order that every driver takes: a switch's mode only without VFs, rates only with the link up."""

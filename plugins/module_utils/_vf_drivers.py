@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Private to this collection: which driver has a VF, and with how many interrupt vectors.
 
-Source: Documentation/ABI/testing/sysfs-bus-pci of the Linux kernel (driver_override, sriov_vf_msix_count).
+Source: Documentation/ABI/testing/sysfs-bus-pci of the Linux kernel (driver_override, sriov_vf_msix_count), and
+pci_device_can_probe() in drivers/pci/pci-driver.c.
 """
 
 from __future__ import annotations
@@ -114,12 +115,24 @@ class VfDrivers:
             if not is_bound_as(now, driver):
                 self._unbind(address, now)
                 if driver != "none":
-                    self._sysfs.write("bus/pci/drivers_probe", address)
+                    self._probe(address)
             reason = "it does not take this device"
         except OSError as error:
             reason = error.strerror or "no reason given"
         if not is_bound_as(self._driver(address), driver):
             raise SriovError(f"VF {index} of {describe_pf(self._pf)} ({address}) does not get the driver {driver} ({reason}): see journalctl -k.", vf=index)
+
+    def _probe(self, address: str) -> None:
+        """Let the kernel look for a driver. While new VFs are to get none, it has none for an old one either unless by its override."""
+        switch = f"{_DEVICES}/{self._pf['pci_address']}/sriov_drivers_autoprobe"
+        is_off = self._sysfs.text(switch) == "0"
+        try:
+            if is_off:
+                self._sysfs.write(switch, "1")
+            self._sysfs.write("bus/pci/drivers_probe", address)
+        finally:
+            if is_off:
+                self._sysfs.write(switch, "0")
 
     def _unbind(self, address: str, driver: str | None) -> None:
         if driver is not None:

@@ -89,10 +89,13 @@ def _why_left(vf: dict) -> str:
 
 
 class VfPlan:
-    """What is declared for the VFs, against what they are. ``count`` is the number of VFs that there will be, and ``remade`` whether all are new."""
+    """What is declared for the VFs, against what they are. ``count`` is the number of VFs that there will be, and ``remade`` whether all are new.
 
-    def __init__(self, pf: dict, wanted: dict[int, dict], count: int, remade: bool, kernel: PfKernel, drivers: VfDrivers) -> None:
-        self._pf, self._count, self._remade, self._kernel, self._drivers = pf, count, remade, kernel, drivers
+    ``probed`` tells whether the kernel gives new ones the card's own driver.
+    """
+
+    def __init__(self, pf: dict, wanted: dict[int, dict], count: int, remade: bool, probed: bool, kernel: PfKernel, drivers: VfDrivers) -> None:
+        self._pf, self._count, self._remade, self._probed, self._kernel, self._drivers = pf, count, remade, probed, kernel, drivers
         self._name = describe_pf(pf)
         self._now = {vf["index"]: vf for vf in pf["vfs"]}
         self._wanted = wanted
@@ -148,7 +151,7 @@ class VfPlan:
         if not self._remade:
             return {index: driver for index, driver in self._binding.items() if not is_bound_as(self._now[index]["driver"], driver)}
         bound = {**self._drivers.to_keep(self._count), **self._binding}
-        return {index: driver for index, driver in bound.items() if driver != "default"}
+        return {index: driver for index, driver in bound.items() if driver != "default" or not self._probed}
 
     def _bind_back(self, indices: list[int]) -> None:
         self._drivers.bind_each({index: as_declared(self._now[index]["driver"]) for index in indices})

@@ -38,6 +38,7 @@ options:
   drivers_autoprobe:
     description:
       - Whether the kernel binds new VFs to the card's VF driver. Without one, a VF has no network interface.
+        Single VFs get it all the same by O(vfs[].driver=default).
       - Takes effect on VFs that are made afterwards.
     type: bool
   link:

@@ -48,6 +48,7 @@ class RecordedKernel:
         self.link: dict = {"ifname": "enp1s0", "address": "52:54:00:00:00:02", "min_mtu": 68, "max_mtu": 9216, "vfinfo_list": []}
         self._at_work = False  # the tree writes its files with the same system call
         self._really_write = os.write
+        (tree.root / "bus/pci/drivers_probe").touch()
         monkeypatch.setattr(os, "write", self._write)
         monkeypatch.setitem(sys.modules, "pyudev", self._pyudev())
 
@@ -93,6 +94,8 @@ class RecordedKernel:
 
     def _write(self, fd: int, content: bytes) -> int:
         path = Path(os.readlink(f"/proc/self/fd/{fd}"))
+        if path == self.tree.root / "bus/pci/drivers_probe":
+            self._probe(content.decode())
         if self._at_work or path.parent != Path(self.pf.path).resolve():
             return self._really_write(fd, content)
         entry = f"{path.name}={content.decode()}"
@@ -106,10 +109,29 @@ class RecordedKernel:
         if path.name == "sriov_numvfs":
             self._at_work = True
             self.pf.resize(min(int(content), self.makes))
+            for vf in self.pf.vfs.values():
+                vf.write(driver_override="")
+                if not self._autoprobe:
+                    vf.nameless().bound_to(None)
             self._at_work = False
         else:
             path.write_bytes(content)
         return len(content)
+
+    @property
+    def _autoprobe(self) -> bool:
+        return Path(self.pf.path, "sriov_drivers_autoprobe").read_text(encoding="ascii").strip() != "0"
+
+    def _probe(self, address: str) -> None:
+        """As pci_device_can_probe() of the kernel has it."""
+        ((index, vf),) = [(index, vf) for index, vf in self.pf.vfs.items() if vf.address == address]
+        override = (vf.folder / "driver_override").read_text(encoding="ascii").strip()
+        self._at_work = True
+        if override not in ("", "none"):
+            vf.bound_to(override)
+        elif override != "none" and self._autoprobe:
+            vf.bound_to("igbvf").named(f"enp1s0v{index}")
+        self._at_work = False
 
     def _pyudev(self) -> types.SimpleNamespace:
         class DeviceNotFoundError(Exception):

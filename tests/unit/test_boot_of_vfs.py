@@ -119,10 +119,10 @@ def test_the_script_goes_on_where_the_vectors_cannot_be_read(booted: Booted, spa
     assert booted.writes(3)["sriov_vf_msix_count"] == "4"
 
 
-@pytest.mark.parametrize("wanted", [{"driver": "none"}, {"driver": "igbvf"}, {"msix_count": 4}])
+@pytest.mark.parametrize("wanted", [{"driver": "none"}, {"driver": "igbvf"}, {"driver": "default"}, {"msix_count": 4}])
 def test_the_script_takes_no_vf_from_vfio_when_it_is_run_again(booted: Booted, wanted: dict) -> None:
     booted.card.vf(1).bound_to("vfio-pci")
-    assert booted.start({1: wanted}).endswith("/virtfn1 is left alone: VFIO has it.\n")
+    assert booted.start({1: wanted}, drivers_autoprobe=False).endswith("/virtfn1 is left alone: VFIO has it.\n")
     assert booted.writes(1) == {}
 
 
@@ -160,9 +160,37 @@ def test_the_script_switches_no_link_off_under_a_guest_when_it_is_run_again(boot
     assert booted.told("ip.log") == ["link set dev enp1s0 down"]
 
 
-def test_the_script_fails_where_a_vf_does_not_get_its_driver(booted: Booted) -> None:
+@pytest.mark.parametrize("driver", ["vfio-pci", "default"])
+def test_the_script_fails_where_a_vf_does_not_get_its_driver(booted: Booted, driver: str) -> None:
+    booted.card.vf(1).bound_to(None)
     booted.command("udevadm", "true")
-    assert booted.start({1: {"driver": "vfio-pci"}}, code=1).endswith("/virtfn1 did not get the driver vfio-pci.\n")
+    assert booted.start({1: {"driver": driver}}, code=1, drivers_autoprobe=False).endswith(f"/virtfn1 did not get the driver {driver}.\n")
+
+
+@pytest.mark.parametrize("declared", [{"drivers_autoprobe": False}, {}])
+def test_the_script_gives_the_default_driver_to_a_vf_that_the_kernel_gives_none(booted: Booted, declared: dict) -> None:
+    """The kernel lets a driver take a VF without an override only while it is to do so with new ones."""
+    switch, vf = booted.card.write(sriov_drivers_autoprobe=0).folder / "sriov_drivers_autoprobe", booted.card.vf(1)
+    vf.nameless().bound_to(None).write(driver_override="none")
+    booted.command("basename", f"cat {switch} >> {booted.folder}/probed\nexec /usr/bin/basename $@")
+    booted.command("udevadm", f"! grep -qs 1 {booted.folder}/probed || ln -sfn {booted.tree.root}/bus/pci/drivers/igbvf {vf.folder}/driver")
+    assert booted.start({0: {"driver": "default"}, 1: {"driver": "default"}}, **declared) == ""
+    assert (booted.writes(0), booted.writes(1)) == ({}, {"driver_override": ""})
+    assert (booted.tree.root / "bus/pci/drivers_probe").read_text(encoding="ascii") == f"{vf.address}\n"
+    assert switch.read_text(encoding="ascii") == "0\n"
+
+
+def test_the_script_leaves_the_default_driver_to_a_kernel_that_gives_it(booted: Booted) -> None:
+    booted.card.vf(1).nameless().bound_to(None)
+    assert booted.start({1: {"driver": "default"}}) == ""
+    assert booted.writes(1) == {}
+
+
+def test_the_script_gives_vectors_to_a_vf_that_has_no_driver_and_leaves_it_so(booted: Booted) -> None:
+    booted.card.vf(3).nameless().bound_to(None)
+    assert booted.start({3: {"msix_count": 4}}, drivers_autoprobe=False) == ""
+    assert booted.writes(3) == {"sriov_vf_msix_count": "4"}
+    assert not (booted.tree.root / "bus/pci/drivers_probe").exists()
 
 
 @pytest.mark.parametrize(

@@ -140,3 +140,20 @@ def test_new_vfs_get_the_drivers_that_the_old_ones_were_given_and_none_where_non
     kernel.pf.vf(2).bound_to(None).write(driver_override="(null)")  # for want of one
     actions = plan(kernel, num_vfs="4").plan.actions
     assert actions[2:] == ["take VF 0 of enp1s0 (0000:01:00.0) from its driver", "bind VF 1 of enp1s0 (0000:01:00.0) to vfio-pci"]
+
+
+@pytest.mark.parametrize("said", [{"drivers_autoprobe": False}, {}])
+def test_a_new_vf_gets_the_default_driver_that_is_declared_although_the_kernel_gives_it_none(kernel: RecordedKernel, said: dict) -> None:
+    kernel.pf.write(sriov_drivers_autoprobe=int("drivers_autoprobe" in said))
+    wish = plan(kernel, num_vfs="4", vfs=[{"index": "1-2", "driver": "default"}], **said)
+    assert wish.plan.actions[-1] == "bind VF 1-2 of enp1s0 (0000:01:00.0) to default"
+    wish.plan.apply()
+    assert [vf["driver"] for vf in kernel.read()["vfs"]] == [None, "igbvf", "igbvf", None]
+    assert kernel.read()["drivers_autoprobe"] is False
+    assert plan(kernel, num_vfs="4", vfs=[{"index": "1-2", "driver": "default"}], **said).plan.actions == []
+
+
+@pytest.mark.parametrize(("now", "said"), [(0, {"drivers_autoprobe": True}), (1, {})])
+def test_a_new_vf_needs_no_step_for_the_default_driver_that_the_kernel_gives_it(kernel: RecordedKernel, now: int, said: dict) -> None:
+    kernel.pf.write(sriov_drivers_autoprobe=now)
+    assert plan(kernel, num_vfs="4", vfs=[{"index": "1", "driver": "default"}], **said).plan.actions[-1] == "make 4 VFs on enp1s0 (0000:01:00.0)"
