@@ -273,8 +273,8 @@ def declared_in(script: str) -> dict:
         if line.startswith(_DECLARED):
             try:
                 declared = json.loads(line[len(_DECLARED) :])
-                return {**declared, "vfs": {int(index): values for index, values in declared.get("vfs", {}).items()}}
-            except (ValueError, AttributeError):
+                return {**declared, "vfs": {int(index): dict(values) for index, values in declared.get("vfs", {}).items()}}
+            except (ValueError, AttributeError, TypeError, RecursionError):
                 break
     return {}
 

@@ -24,18 +24,20 @@ def _marked(text: str) -> str:
 
 
 class OwnedFiles:
-    """A set of files that is replaced as one: each of ``wanted`` (path to text) is there afterwards, each of ``unwanted`` is not.
+    """A set of files that is replaced as one: each of ``wanted`` (path to text) is there afterwards, each of ``unwanted`` that is ours is not.
 
-    Raises SriovError for a file at one of these paths that is not ours.
+    Raises SriovError for what is in the way of a wanted one and is not ours.
     """
 
     def __init__(self, wanted: dict[str, str], unwanted: list[str]) -> None:
         self._wanted = {path: _marked(text) for path, text in wanted.items()}
-        self._present = {path: _read(path) for path in {**wanted, **dict.fromkeys(unwanted)}}
+        there = {path: _read(path) for path in {**wanted, **dict.fromkeys(unwanted)}}
+        self._present = {path: text for path, text in there.items() if text is None or text.startswith(_OWNER)}
         self._unfinished = {path for path in self._present if os.path.lexists(_unfinished(path))}
-        for path, text in self._present.items():
-            if text is not None and not text.startswith(_OWNER):
-                raise SriovError(f"{path} is in the way and was not written by this collection: move it elsewhere, or say persist: false.")
+        for path in wanted:
+            in_the_way = [str(folder) for folder in Path(path).parents if folder.is_file()] or [path]
+            if in_the_way != [path] or path not in self._present:
+                raise SriovError(f"{in_the_way[0]} is in the way and was not written by this collection: move it elsewhere, or say persist: false.")
 
     @property
     def edited(self) -> list[str]:
@@ -66,10 +68,13 @@ class OwnedFiles:
 
 
 def _read(path: str) -> str | None:
+    """The text there, None for nothing, and an empty one for what cannot be read, such as a folder."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError:
+        return ""
 
 
 def _unfinished(path: str) -> str:

@@ -84,7 +84,7 @@ class Persistence:
     def _declared_before(self) -> dict:
         for key in self._keys:
             try:
-                with open(paths(key, self._root)["script"], encoding="utf-8") as script:
+                with open(paths(key, self._root)["script"], encoding="utf-8", errors="replace") as script:
                     return declared_in(script.read())
             except OSError:
                 continue

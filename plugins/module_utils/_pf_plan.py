@@ -61,10 +61,11 @@ class PfPlan:
         num_vfs = _wanted_num_vfs(wish["num_vfs"], pf)
         count = pf["num_vfs"] if num_vfs is None else num_vfs
         declared = wanted_vfs(wish["vfs"], count, pf)
-        persistence = Persistence(pf, wish, declared, count, root)
-        self.warnings += [f"{path} was changed by hand since this collection wrote it, and is written anew." for path in persistence.edited]
+        # Without root the host's own files may be kept from us, too.
         if not kernel.may_write():
             raise SriovError(f"This run may not change {self._name}: run as root, with become.")
+        persistence = Persistence(pf, wish, declared, count, root)
+        self.warnings += [f"{path} was changed by hand since this collection wrote it, and is written anew." for path in persistence.edited]
         new_number = self._differs("num_vfs", pf["num_vfs"], num_vfs)
         new_mode = self._differs("eswitch_mode", self._eswitch_mode(), wish["eswitch_mode"])
         self._remakes_vfs = new_number or (new_mode and pf["num_vfs"] > 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -129,6 +130,37 @@ def test_a_file_of_someone_else_is_left_alone(host: Host) -> None:
     with pytest.raises(SriovError, match=r"is in the way and was not written by this collection: move it elsewhere, or say persist: false\.$"):
         host.run(num_vfs="4")
     assert rule.read_text(encoding="utf-8") == "# mine\n"
+
+
+@pytest.mark.parametrize("path", [*BY_MAC[1:], "etc/vfpool.sriov"])
+def test_what_is_in_the_way_of_a_file_is_named_and_left_alone_and_hinders_nobody_who_wants_no_file(host: Host, path: str) -> None:
+    place = host.root / path
+    place.mkdir(parents=True)
+    if place.name == "vfpool.sriov":
+        place.rmdir()
+        place.touch()
+    with pytest.raises(SriovError) as caught:
+        host.wish(num_vfs="4")
+    assert str(caught.value) == f"{place} is in the way and was not written by this collection: move it elsewhere, or say persist: false."
+    assert host.run(num_vfs="4", persist=False) == []
+    assert place.exists()
+
+
+def test_what_a_killed_run_left_beside_a_file_of_someone_else_is_no_reason_to_remove_that(host: Host) -> None:
+    rule = host.root / BY_MAC[2]
+    rule.parent.mkdir(parents=True)
+    rule.write_text("# mine\n", encoding="utf-8")
+    rule.with_name(f"{rule.name}.new").touch()
+    host.run(persist=False)
+    assert rule.read_text(encoding="utf-8") == "# mine\n"
+
+
+@pytest.mark.parametrize("damage", [b"\xff", b"{", b"[1]", b"1", b'{"vfs": {"0": 5}}', b'{"vfs": 3}', b"[" * 100000])
+def test_what_was_declared_before_and_cannot_be_told_is_declared_no_more(host: Host, damage: bytes) -> None:
+    host.run(num_vfs="4", mtu=9000)
+    script = host.root / BY_MAC[-1]
+    script.write_bytes(re.sub(rb"(?<=# declared: ).*", lambda _line: damage, script.read_bytes()))
+    assert host.wish(num_vfs="3").declared == {"num_vfs": "3"}
 
 
 def test_a_failed_later_step_puts_the_old_files_back(host: Host) -> None:
