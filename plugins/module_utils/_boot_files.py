@@ -12,8 +12,12 @@ from __future__ import annotations
 
 import json
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import FOR_USER_SPACE
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf_options import PF_SPEC, VF_SPEC, fits, is_driver_name, is_number_of_vfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import parse_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import ATTRIBUTES, batch, settings
+from ansible_collections.vfpool.sriov.plugins.module_utils._vf_wish import check_values
 
 __all__ = ["boot_files", "declared_in", "paths"]
 
@@ -267,16 +271,21 @@ def boot_files(key: str, pf: dict, title: str, declared: dict, timeout: int) -> 
     }
 
 
-def declared_in(script: str) -> dict:
-    """What a script was made from: options of the module, with `vfs` as VF index to attributes. Empty when it cannot be told."""
-    for line in script.splitlines():
-        if line.startswith(_DECLARED):
-            try:
-                declared = json.loads(line[len(_DECLARED) :])
-                return {**declared, "vfs": {int(index): dict(values) for index, values in declared.get("vfs", {}).items()}}
-            except (ValueError, AttributeError, TypeError, RecursionError):
-                break
-    return {}
+def declared_in(script: str) -> dict | None:
+    """What a script was made from: options of the module, with `vfs` as VF index to attributes. None when it cannot be told,
+    which is so of all when a part of it is nothing that the module takes: root runs what is made of it.
+    """
+    line = next((line for line in script.splitlines() if line.startswith(_DECLARED)), _DECLARED)
+    try:
+        declared = json.loads(line[len(_DECLARED) :])
+        vfs = {index: values for text, values in declared.pop("vfs", {}).items() for index in parse_ranges(text)}
+        for index, values in vfs.items():
+            if not (fits(values, VF_SPEC) and is_driver_name(values.get("driver", "default"))):
+                return None
+            check_values(values, f"VF {index}")
+    except (ValueError, AttributeError, TypeError, RecursionError, SriovError):
+        return None
+    return {**declared, "vfs": vfs} if fits(declared, PF_SPEC) and is_number_of_vfs(declared.get("num_vfs", "max")) else None
 
 
 def _match(key: str, pf: dict) -> str:

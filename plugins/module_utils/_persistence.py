@@ -13,12 +13,12 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovE
 from ansible_collections.vfpool.sriov.plugins.module_utils._other_owners import other_owners
 from ansible_collections.vfpool.sriov.plugins.module_utils._owned_files import OwnedFiles
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_address
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf_options import PF_SPEC
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 
 __all__ = ["Persistence", "identities"]
 
-_OF_THE_PF = ("num_vfs", "drivers_autoprobe", "eswitch_mode", "link", "mtu")
 _TEXTS = ("script", "rule", "unit")
 _MAC_LENGTH = len("52:54:00:12:34:56")
 
@@ -36,11 +36,13 @@ class Persistence:
     """What there is for the next boot of one PF, against what there should be. Making it writes nothing.
 
     ``wish`` are the module's options, ``vfs`` what they declare for each VF, ``count`` the number of VFs that there will be.
+    ``untold`` are scripts that an earlier run left and that do not tell any more what it declared.
     Raises SriovError when something else on the host declares the same PF.
     """
 
     def __init__(self, pf: dict, wish: dict, vfs: dict[int, dict], count: int, root: str = "/") -> None:
         self._pf, self._root = pf, root
+        self.untold: list[str] = []
         keys = self._keys = identities(pf)
         self.key = keys[-1] if is_pci_address(wish["pf"]) else keys[0]
         self.declared = self._merge(wish, vfs, count) if wish["persist"] else {}
@@ -66,7 +68,7 @@ class Persistence:
 
     def _merge(self, wish: dict, vfs: dict[int, dict], count: int) -> dict:
         """What an earlier run declared goes on, as far as this one neither mentions it nor gives all VFs back."""
-        said = {option: wish[option] for option in _OF_THE_PF if wish[option] is not None}
+        said = {option: wish[option] for option in PF_SPEC if wish[option] is not None}
         if said.get("num_vfs") == "0":
             del said["num_vfs"]
             return said
@@ -82,12 +84,15 @@ class Persistence:
         return merged
 
     def _declared_before(self) -> dict:
-        for key in self._keys:
+        for path in (paths(key, self._root)["script"] for key in self._keys):
             try:
-                with open(paths(key, self._root)["script"], encoding="utf-8", errors="replace") as script:
-                    return declared_in(script.read())
+                with open(path, encoding="utf-8", errors="replace") as script:
+                    declared = declared_in(script.read())
             except OSError:
                 continue
+            if declared is None:
+                self.untold.append(path)
+            return declared or {}
         return {}
 
     def _refuse_rivals(self) -> None:

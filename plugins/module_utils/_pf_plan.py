@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -14,6 +13,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovE
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import affected, refuse_if_in_use, refuse_if_open, refuse_to_cut_off
 from ansible_collections.vfpool.sriov.plugins.module_utils._persistence import Persistence
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf_options import is_number_of_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import NOTHING, Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
@@ -66,6 +66,7 @@ class PfPlan:
             raise SriovError(f"This run may not change {self._name}: run as root, with become.")
         persistence = Persistence(pf, wish, declared, count, root)
         self.warnings += [f"{path} was changed by hand since this collection wrote it, and is written anew." for path in persistence.edited]
+        self.warnings += [f"What {path} declared cannot be told, so only what is said here is kept for the next boot." for path in persistence.untold]
         new_number = self._differs("num_vfs", pf["num_vfs"], num_vfs)
         new_mode = self._differs("eswitch_mode", self._eswitch_mode(), wish["eswitch_mode"])
         self._remakes_vfs = new_number or (new_mode and pf["num_vfs"] > 0)
@@ -231,8 +232,7 @@ def _wanted_num_vfs(text: str | None, pf: dict) -> int | None:
     most: int = pf["total_vfs"]
     if text == "max":
         return most
-    # As sysfs writes it: the script for the next boot compares the two as texts.
-    if not re.fullmatch("0|[1-9][0-9]{,19}", text):
+    if not is_number_of_vfs(text):
         raise SriovError(f"num_vfs {text!r} is no number of VFs: write 0 to {most}, or max.")
     if most == 0 and int(text):
         raise SriovError(f"num_vfs {text} is more than {describe_pf(pf)} has, which is none: switch SR-IOV on in the BIOS, or in the card's own firmware.")

@@ -9,11 +9,11 @@ pci_device_can_probe() in drivers/pci/pci-driver.c.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import has_interface
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf_options import is_driver_name
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._udev import VfWatch
@@ -21,7 +21,6 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._udev import VfWatch
 __all__ = ["VfDrivers", "as_declared", "is_bound_as"]
 
 _DEVICES = "bus/pci/devices"
-_NAME = re.compile(r"\w[\w.-]*\Z", re.ASCII)
 
 
 def is_bound_as(driver: str | None, wanted: str) -> bool:
@@ -49,8 +48,7 @@ class VfDrivers:
     def refuse_impossible(self, driver: str) -> None:
         """Raise SriovError, before anything is written, for a driver that this host does not have or cannot use."""
         known = driver in ("none", "default") or self._is_loaded(driver)
-        # An empty name is the folder of all drivers, and modprobe would take a path, an option, or the name of a module whose driver has another.
-        if not _NAME.match(driver) or driver in ("vfio_pci", "pci_stub") or not (known or self._modprobe("--dry-run", "--quiet", driver)):
+        if not is_driver_name(driver) or not (known or self._modprobe("--dry-run", "--quiet", driver)):
             raise SriovError(f"No driver of this host is {driver!r}: write vfio-pci, none, default for the card's own, or install its module.")
         if driver.startswith("vfio") and not self._has_iommu():
             raise SriovError(

@@ -11,7 +11,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import 
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 
-__all__ = ["wanted_vfs"]
+__all__ = ["check_values", "wanted_vfs"]
 
 _NO_MAC = "00:00:00:00:00:00"  # an admin MAC of zeros is none: the VF chooses its own
 _LIMITS = {"vlan": (0, 4094), "qos": (0, 7), "min_tx_rate": (0, 2**32 - 1), "max_tx_rate": (0, 2**32 - 1), "msix_count": (1, 2048)}
@@ -32,7 +32,7 @@ def wanted_vfs(entries: list[dict] | None, num_vfs: int, pf: dict) -> dict[int, 
         if indices[-1] >= num_vfs:
             has = f"the VFs 0-{num_vfs - 1}" if num_vfs else "no VFs"
             raise SriovError(f"vfs names VF {indices[-1]}, but {describe_pf(pf)} will have {has}: name only those, or raise num_vfs.")
-        _check(declared, f"VF {entry['index']} of {describe_pf(pf)}")
+        check_values(declared, f"VF {entry['index']} of {describe_pf(pf)}")
         wanted.update((index, dict(declared)) for index in indices)
     now = {vf["index"]: vf["config"] or {} for vf in pf["vfs"] if vf["index"] < num_vfs}
     _check_rates(wanted, now, pf)
@@ -40,7 +40,8 @@ def wanted_vfs(entries: list[dict] | None, num_vfs: int, pf: dict) -> dict[int, 
     return wanted
 
 
-def _check(declared: dict, vf: str) -> None:
+def check_values(declared: dict, vf: str) -> None:
+    """Raise SriovError for a value that no card takes, and bring the MAC address into its one spelling."""
     for attribute, (least, most) in _LIMITS.items():
         if attribute in declared and not least <= declared[attribute] <= most:
             raise SriovError(f"{attribute} {declared[attribute]} of {vf} is out of range: write {least} to {most}.")

@@ -255,36 +255,17 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.vfpool.sriov.plugins.module_utils._endings import fail_at_endings
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import require, respawn_where
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf_options import PF_SPEC, VF_SPEC
 from ansible_collections.vfpool.sriov.plugins.module_utils._sriov_pf import bring_about
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
-
-VF_OPTIONS = {
-    "index": {"type": "str", "required": True},
-    "mac": {"type": "str"},
-    "vlan": {"type": "int"},
-    "qos": {"type": "int"},
-    "vlan_proto": {"type": "str", "choices": ["802.1Q", "802.1ad"]},
-    "spoofchk": {"type": "bool"},
-    "trust": {"type": "bool"},
-    "link_state": {"type": "str", "choices": ["auto", "enable", "disable"]},
-    "min_tx_rate": {"type": "int"},
-    "max_tx_rate": {"type": "int"},
-    "query_rss": {"type": "bool"},
-    "driver": {"type": "str"},
-    "msix_count": {"type": "int"},
-}
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "pf": {"type": "str", "required": True},
-            "num_vfs": {"type": "str"},
-            "drivers_autoprobe": {"type": "bool"},
-            "link": {"type": "str", "choices": ["up", "down"]},
-            "mtu": {"type": "int"},
-            "eswitch_mode": {"type": "str", "choices": ["legacy", "switchdev"]},
-            "vfs": {"type": "list", "elements": "dict", "options": VF_OPTIONS},
+            **PF_SPEC,
+            "vfs": {"type": "list", "elements": "dict", "options": {"index": {"type": "str", "required": True}, **VF_SPEC}},
             "persist": {"type": "bool", "default": True},
             "on_in_use": {"type": "str", "choices": ["fail", "force"], "default": "fail"},
             "timeout": {"type": "int", "default": 120},

@@ -17,7 +17,10 @@ import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._persistence import Persistence
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf_options import VF_SPEC
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
+from ansible_collections.vfpool.sriov.tests.unit.recorded_kernel import RecordedKernel
+from ansible_collections.vfpool.sriov.tests.unit.wishes import plan
 
 PF = {
     "name": "enp1s0",
@@ -155,12 +158,47 @@ def test_what_a_killed_run_left_beside_a_file_of_someone_else_is_no_reason_to_re
     assert rule.read_text(encoding="utf-8") == "# mine\n"
 
 
-@pytest.mark.parametrize("damage", [b"\xff", b"{", b"[1]", b"1", b'{"vfs": {"0": 5}}', b'{"vfs": 3}', b"[" * 100000])
-def test_what_was_declared_before_and_cannot_be_told_is_declared_no_more(host: Host, damage: bytes) -> None:
+@pytest.mark.parametrize(
+    "record",
+    [
+        *(b"\xff", b"", b"{", b"[1]", b"1", b"null", b'{"vfs": {"0": 5}}', b'{"vfs": 3}', b'{"vfs": null}', b'{"vfs": {"0": [["vlan", 5]]}}', b"[" * 100000),
+        *(b'{"num_vfs": "4; reboot"}', b'{"num_vfs": "04"}', b'{"num_vfs": 4}', b'{"num_vfs": "-1"}', b'{"num_vfs": "4\\n"}', b'{"num_vfs": null}'),
+        *(b'{"mtu": "9000; reboot"}', b'{"mtu": true}', b'{"mtu": 9000.5}', b'{"drivers_autoprobe": 1}', b'{"drivers_autoprobe": "$(reboot)"}'),
+        *(b'{"eswitch_mode": "legacy; reboot"}', b'{"link": "$(reboot)"}', b'{"link": ["up"]}', b'{"pf": "enp1s0"}', b'{"persist": true}'),
+        *(b'{"vfs": {"0; reboot": {}}}', b'{"vfs": {"-1": {}}}', b'{"vfs": {"70000": {}}}', b'{"vfs": {"0": {"index": "0"}}}'),
+        *(b'{"vfs": {"0": {"driver": "vfio-pci; reboot"}}}', b'{"vfs": {"0": {"driver": ""}}}', b'{"vfs": {"0": {"driver": "igbvf\\n"}}}'),
+        *(b'{"vfs": {"0": {"mac": "EOF"}}}', b'{"vfs": {"0": {"mac": "01:00:5e:00:00:01"}}}', b'{"vfs": {"0": {"mac": 5}}}'),
+        *(b'{"vfs": {"0": {"vlan": 4095}}}', b'{"vfs": {"0": {"vlan": "5"}}}', b'{"vfs": {"0": {"vlan": true}}}', b'{"vfs": {"0": {"trust": "on"}}}'),
+        *(b'{"vfs": {"0": {"link_state": "up"}}}', b'{"vfs": {"0": {"msix_count": 0}}}', b'{"vfs": {"0": {"max_tx_rate": -1}}}'),
+    ],
+)
+def test_a_record_of_what_was_declared_that_nobody_wrote_so_is_not_carried_on_in_any_part(host: Host, record: bytes) -> None:
     host.run(num_vfs="4", mtu=9000)
     script = host.root / BY_MAC[-1]
-    script.write_bytes(re.sub(rb"(?<=# declared: ).*", lambda _line: damage, script.read_bytes()))
-    assert host.wish(num_vfs="3").declared == {"num_vfs": "3"}
+    script.write_bytes(re.sub(rb"(?<=# declared: ).*", lambda _line: record, script.read_bytes()))
+    wish = host.wish(drivers_autoprobe=True)
+    assert (wish.declared, wish.untold) == ({"drivers_autoprobe": True}, [str(script)])
+
+
+def test_a_task_warns_of_a_script_that_does_not_tell_any_more_what_was_declared(kernel: RecordedKernel, tmp_path: Path) -> None:
+    plan(kernel, mtu=9000, persist=True).plan.apply()
+    (script,) = (tmp_path / "etc/vfpool.sriov").iterdir()
+    script.write_text(script.read_text(encoding="utf-8").replace("9000", '"9000; reboot"'), encoding="utf-8")
+    assert plan(kernel, link="up", persist=True).warnings == [
+        f"{script} was changed by hand since this collection wrote it, and is written anew.",
+        f"What {script} declared cannot be told, so only what is said here is kept for the next boot.",
+    ]
+
+
+def test_everything_that_can_be_declared_is_carried_on(host: Host) -> None:
+    of_pf = {"num_vfs": "max", "drivers_autoprobe": False, "eswitch_mode": "switchdev", "link": "down", "mtu": 9000}
+    attributes = {"mac": "52:54:00:00:01:00", "vlan": 100, "qos": 3, "vlan_proto": "802.1ad", "spoofchk": False, "trust": True, "link_state": "auto"}
+    rest = {"min_tx_rate": 0, "max_tx_rate": 2**32 - 1, "query_rss": True, "driver": "vfio-pci", "msix_count": 4}
+    vfs = {0: {**attributes, **rest}, 3: {"driver": "none"}}
+    assert {*attributes, *rest} == set(VF_SPEC)
+    host.run(**of_pf, vfs=vfs)
+    wish = host.wish()
+    assert (wish.declared, wish.untold) == ({**of_pf, "vfs": vfs}, [])
 
 
 def test_a_failed_later_step_puts_the_old_files_back(host: Host) -> None:
