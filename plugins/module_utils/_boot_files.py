@@ -19,9 +19,9 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import 
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import ATTRIBUTES, batch, settings
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_wish import check_values
 
-__all__ = ["boot_files", "declared_in", "paths"]
+__all__ = ["boot_files", "declared_in", "is_script_of", "paths", "will_have_interface"]
 
-_DECLARED = "# declared: "
+_DECLARED, _OF = "# declared: ", "# of the PF: "
 
 # Without SYSTEMD_WANTS, by which any later event of the device, as of "udevadm trigger", would run the script in the midst of the day.
 _RULE = """ACTION!="remove", {match}, TAG+="systemd", ENV{{SYSTEMD_ALIAS}}+="/vfpool/sriov/{key}"
@@ -288,17 +288,28 @@ def declared_in(script: str) -> dict | None:
     return {**declared, "vfs": vfs} if fits(declared, PF_SPEC) and is_number_of_vfs(declared.get("num_vfs", "max")) else None
 
 
+def is_script_of(pf: dict, script: str) -> bool:
+    """Whether a script was made for the PF, by where that was then."""
+    return f"{_OF}{pf['pci_address']}" in script.splitlines()
+
+
+def will_have_interface(pf: dict) -> bool:
+    """After a boot, an interface is in no other network namespace any more. Of one that is there and not seen, the facts know no altnames."""
+    return pf["name"] is not None or pf["altnames"] is None
+
+
 def _match(key: str, pf: dict) -> str:
     if not key.startswith("pci"):
         return f'SUBSYSTEM=="net", ENV{{ID_NET_NAME_MAC}}=="{key}", ATTRS{{sriov_totalvfs}}=="?*"'
-    if pf["name"] is None:
+    if not will_have_interface(pf):
         return f'SUBSYSTEM=="pci", KERNEL=="{pf["pci_address"]}", DRIVER=="?*"'
     return f'SUBSYSTEM=="net", KERNELS=="{pf["pci_address"]}"'
 
 
 def _script(key: str, pf: dict, declared: dict, timeout: int) -> str:
     vfs: dict[int, dict] = declared.get("vfs", {})
-    parts = [f"{_DECLARED}{json.dumps(declared, sort_keys=True)}\n", (_FIND if pf["name"] else _FIND_WITHOUT_INTERFACE).format(key=key)]
+    parts = [f"{_DECLARED}{json.dumps(declared, sort_keys=True)}\n{_OF}{pf['pci_address']}\n"]
+    parts.append((_FIND if will_have_interface(pf) else _FIND_WITHOUT_INTERFACE).format(key=key))
     if "drivers_autoprobe" in declared:
         parts.append(f'echo {int(declared["drivers_autoprobe"])} > "$pf/sriov_drivers_autoprobe" || failed=1\n')
     if "eswitch_mode" in declared:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 
-__all__ = ["OwnedFiles"]
+__all__ = ["OwnedFiles", "text_of"]
 
 _OWNER = "# Written by the Ansible module vfpool.sriov.sriov_pf. To change it, change what that module is told; an edit here is overwritten.\n"
 _SUM = "# sha256 of what follows: "
@@ -31,7 +31,7 @@ class OwnedFiles:
 
     def __init__(self, wanted: dict[str, str], unwanted: list[str]) -> None:
         self._wanted = {path: _marked(text) for path, text in wanted.items()}
-        there = {path: _read(path) for path in {**wanted, **dict.fromkeys(unwanted)}}
+        there = {path: text_of(path) for path in {**wanted, **dict.fromkeys(unwanted)}}
         self._present = {path: text for path, text in there.items() if text is None or text.startswith(_OWNER)}
         self._unfinished = {path for path in self._present if os.path.lexists(_unfinished(path))}
         for path in wanted:
@@ -67,7 +67,7 @@ class OwnedFiles:
                 raise SriovError(f"{path} cannot be written ({error.strerror}): make room or mount it writable, or say persist: false.") from error
 
 
-def _read(path: str) -> str | None:
+def text_of(path: str) -> str | None:
     """The text there, None for nothing, and an empty one for what cannot be read, such as a folder."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")

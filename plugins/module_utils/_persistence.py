@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 from collections.abc import Callable
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._boot_files import boot_files, declared_in, paths
+from ansible_collections.vfpool.sriov.plugins.module_utils._boot_files import boot_files, declared_in, is_script_of, paths, will_have_interface
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._other_owners import other_owners
-from ansible_collections.vfpool.sriov.plugins.module_utils._owned_files import OwnedFiles
+from ansible_collections.vfpool.sriov.plugins.module_utils._owned_files import OwnedFiles, text_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_options import PF_SPEC
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
@@ -20,6 +22,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import des
 __all__ = ["Persistence", "identities"]
 
 _TEXTS = ("script", "rule", "unit")
+_OF_MAC = "enx"  # as udev calls an interface by its MAC address
 _MAC_LENGTH = len("52:54:00:12:34:56")
 
 
@@ -29,7 +32,7 @@ def identities(pf: dict) -> list[str]:
     udev makes no name of an InfiniBand address, which is longer (names_mac() of systemd's udev-builtin-net_id.c).
     """
     by_address, mac = f"pci{pf['pci_address']}", pf["permanent_mac"] or ""
-    return ["enx" + mac.replace(":", ""), by_address] if pf["name"] and len(mac) == _MAC_LENGTH else [by_address]
+    return [_OF_MAC + mac.replace(":", ""), by_address] if len(mac) == _MAC_LENGTH else [by_address]
 
 
 class Persistence:
@@ -41,10 +44,14 @@ class Persistence:
     """
 
     def __init__(self, pf: dict, wish: dict, vfs: dict[int, dict], count: int, root: str = "/") -> None:
+        recorded = None if pf["name"] or pf["permanent_mac"] else _recorded_mac(pf, root)
+        pf = {**pf, "permanent_mac": recorded or pf["permanent_mac"]}
         self._pf, self._root = pf, root
         self.untold: list[str] = []
         keys = self._keys = identities(pf)
-        self.key = keys[-1] if is_pci_address(wish["pf"]) else keys[0]
+        # While its interface is in another namespace, its slot is the only name that a PF has.
+        by_slot = is_pci_address(wish["pf"]) and not (recorded and will_have_interface(pf))
+        self.key = keys[-1] if by_slot else keys[0]
         self.declared = self._merge(wish, vfs, count) if wish["persist"] else {}
         if self.declared:
             self._refuse_rivals()
@@ -85,14 +92,12 @@ class Persistence:
 
     def _declared_before(self) -> dict:
         for path in (paths(key, self._root)["script"] for key in self._keys):
-            try:
-                with open(path, encoding="utf-8", errors="replace") as script:
-                    declared = declared_in(script.read())
-            except OSError:
-                continue
-            if declared is None:
-                self.untold.append(path)
-            return declared or {}
+            script = text_of(path)
+            if script:
+                declared = declared_in(script)
+                if declared is None:
+                    self.untold.append(path)
+                return declared or {}
         return {}
 
     def _refuse_rivals(self) -> None:
@@ -108,6 +113,14 @@ class Persistence:
 
     def _restore(self) -> None:
         _enable_around(self._files.restore, self._links_before)
+
+
+def _recorded_mac(pf: dict, root: str) -> str | None:
+    """The permanent MAC address by which an earlier run kept a PF that has no interface now to tell it."""
+    scripts = [path for path in glob.glob(paths(f"{_OF_MAC}*", root)["script"]) if is_script_of(pf, text_of(path) or "")]
+    # An older one is of a card that was in the same slot before.
+    newest = max(scripts, key=os.path.getmtime, default=None)
+    return newest and ":".join(re.findall("[0-9a-f]{2}", os.path.basename(newest)[len(_OF_MAC) :]))
 
 
 def _enable_around(put_files: Callable[[], None], links: dict[str, bool]) -> None:

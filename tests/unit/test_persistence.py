@@ -29,6 +29,8 @@ PF = {
     "mac": "52:54:00:aa:00:01",
     "permanent_mac": "52:54:00:aa:00:01",
 }
+# As the facts have it while its interface is in another network namespace.
+AWAY = {**PF, **dict.fromkeys(("name", "altnames", "mac", "permanent_mac"))}
 BY_MAC = [
     "etc/systemd/system/multi-user.target.wants/vfpool-sriov-enx525400aa0001.service",
     "etc/systemd/system/vfpool-sriov-enx525400aa0001.service",
@@ -85,6 +87,43 @@ def test_a_pf_that_is_named_by_its_slot_is_kept_by_its_slot_alone(host: Host) ->
     host.run(num_vfs="4", selector="0000:01:00.0")
     assert [name.replace("pci0000:01:00.0", "enx525400aa0001") for name in host.files] == BY_MAC
     assert not any("enx" in name for name in host.files)
+
+
+@pytest.mark.parametrize("selector", ["enp1s0", "0000:01:00.0"])
+def test_a_pf_goes_on_being_kept_as_it_is_while_its_interface_is_in_another_namespace(host: Host, selector: str) -> None:
+    host.run(num_vfs="4", mtu=9000, selector=selector)
+    files = host.files
+    assert host.run(pf=AWAY, selector="0000:01:00.0", num_vfs="4") == []
+    assert host.run(pf=AWAY, selector="0000:01:00.0", drivers_autoprobe=False) != []
+    assert host.files == files
+    assert host.run(selector=selector, num_vfs="4", mtu=9000, drivers_autoprobe=False) == []
+
+
+def test_a_pf_whose_interface_is_in_another_namespace_is_given_up_without_a_trace(host: Host) -> None:
+    host.run(num_vfs="4")
+    host.run(pf=AWAY, selector="0000:01:00.0", persist=False)
+    assert host.files == []
+
+
+def test_a_pf_that_has_no_interface_any_more_is_kept_by_its_slot_alone(host: Host) -> None:
+    host.run(num_vfs="4")
+    host.run(pf={**AWAY, "altnames": []}, selector="0000:01:00.0", drivers_autoprobe=False)
+    assert [name.replace("pci0000:01:00.0", "enx525400aa0001") for name in host.files] == BY_MAC
+    assert not any("enx" in name for name in host.files)
+    assert host.wish(pf={**AWAY, "altnames": []}).declared == {"num_vfs": "4", "drivers_autoprobe": False}
+
+
+def test_a_pf_without_an_interface_is_not_taken_for_one_in_another_slot_or_for_the_former_one_in_its_own(host: Host) -> None:
+    host.run(num_vfs="4", pf={**PF, "permanent_mac": "52:54:00:aa:00:09"})
+    former = host.files
+    for file in former:
+        os.utime(host.root / file, (1, 1), follow_symlinks=False)
+    host.run(num_vfs="3")
+    host.run(num_vfs="2", pf={**PF, "pci_address": "0000:02:00.0", "permanent_mac": "52:54:00:aa:00:02"})
+    assert host.wish(pf=AWAY, selector="0000:01:00.0").declared == {"num_vfs": "3"}
+    assert host.wish(pf={**PF, "permanent_mac": None}).declared == {}, "an interface that is there and knows no such address has none"
+    host.run(pf={**AWAY, "pci_address": "0000:03:00.0"}, selector="0000:03:00.0", num_vfs="1")
+    assert len(host.files) == 16
 
 
 def test_an_infiniband_pf_is_kept_by_its_slot_for_udev_makes_no_name_of_its_address(host: Host) -> None:
@@ -188,6 +227,15 @@ def test_a_task_warns_of_a_script_that_does_not_tell_any_more_what_was_declared(
         f"{script} was changed by hand since this collection wrote it, and is written anew.",
         f"What {script} declared cannot be told, so only what is said here is kept for the next boot.",
     ]
+
+
+def test_a_task_for_a_pf_whose_interface_went_to_another_namespace_writes_no_second_set_of_files(kernel: RecordedKernel, tmp_path: Path) -> None:
+    host = Host(tmp_path / "etc")
+    plan(kernel, num_vfs="3", link="up", persist=True).plan.apply()
+    files = host.files
+    kernel.pf.elsewhere()
+    plan(kernel, num_vfs="2", persist=True).plan.apply()
+    assert host.files == files
 
 
 def test_everything_that_can_be_declared_is_carried_on(host: Host) -> None:
