@@ -174,12 +174,12 @@ class PfPlan:
         change = f"change the number of VFs from {now} to {count}" if now != count else f"change eswitch_mode to {self._wish['eswitch_mode']}"
         self._require_whole_list(self._pf, change)
         self._guard([vf["index"] for vf in self._pf["vfs"]], change, unknown_use)
-        kept = settings_to_keep(self._pf, now, self._kernel.mac_is_given)
+        kept, drivers = settings_to_keep(self._pf, now, self._kernel.mac_is_given), self._drivers.to_bring_back()
 
         def bring_back() -> None:
             if self._kernel.put_vfs_back(now):
                 self._kernel.set_attributes(kept)
-                self._drivers.bind_each(self._drivers.to_keep(now))
+                self._drivers.bind_each(drivers)
 
         self.plan.add(f"destroy VF {format_ranges(range(now))} of {self._name}", self._kernel.destroy_vfs, bring_back, partial(self._check, change, whole=True))
 

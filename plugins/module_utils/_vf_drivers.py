@@ -66,10 +66,13 @@ class VfDrivers:
         if not self._pf["vf_total_msix"]:
             raise SriovError(f"The driver {self._pf['driver']} cannot share out MSI-X vectors among the VFs of {describe_pf(self._pf)}: leave msix_count out.")
 
+    def to_bring_back(self) -> dict[int, str]:
+        """The driver of each VF as it is to be declared for one in its place, also for those that someone keeps from every driver."""
+        return {vf["index"]: as_declared(vf["driver"]) for vf in self._pf["vfs"] if vf["driver"] or self._is_kept_from_drivers(vf)}
+
     def to_keep(self, count: int) -> dict[int, str]:
         """Of the first ``count`` VFs those that someone gave to a driver for user space, or keeps from every driver: a new VF gets the card's own."""
-        declared = {vf["index"]: as_declared(vf["driver"]) for vf in self._pf["vfs"][:count] if vf["driver"] or self._is_kept_from_drivers(vf)}
-        return {index: driver for index, driver in declared.items() if driver != "default"}
+        return {index: driver for index, driver in self.to_bring_back().items() if index < count and driver != "default"}
 
     def _is_kept_from_drivers(self, vf: dict) -> bool:
         """Whether that a VF has no driver is someone's will, rather than for want of one."""

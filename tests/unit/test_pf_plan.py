@@ -134,6 +134,15 @@ def test_a_refused_link_setting_puts_everything_back(kernel: RecordedKernel) -> 
     assert (kernel.read()["num_vfs"], kernel.read()["drivers_autoprobe"]) == (3, True)
 
 
+@pytest.mark.parametrize("before", [1, 0])
+def test_vfs_that_an_undo_brings_back_have_their_drivers_although_new_ones_get_none(kernel: RecordedKernel, before: int) -> None:
+    kernel.pf.write(sriov_drivers_autoprobe=before)
+    kernel.pf.vf(1).nameless().bound_to(None)
+    kernel.refusals["ip link set dev enp1s0 down"] = "RTNETLINK answers: Device or resource busy\n"
+    failure(kernel, num_vfs="4", drivers_autoprobe=False, link="down")
+    assert [vf["driver"] for vf in kernel.read()["vfs"]] == ["igbvf", None, "igbvf"]
+
+
 def test_new_vfs_get_the_drivers_that_the_old_ones_were_given_and_none_where_none_was_wanted(kernel: RecordedKernel) -> None:
     kernel.pf.vf(0).bound_to(None).write(driver_override="none")
     kernel.pf.vf(1).bound_to("vfio-pci")
