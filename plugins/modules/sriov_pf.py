@@ -11,13 +11,18 @@ description:
   - Sets the number of VFs of a physical function (PF), its link, MTU and switch mode, and the attributes and drivers of its VFs.
   - What is not mentioned stays as it is.
   - Changing the number of VFs destroys every VF first, because the kernel allows it no other way.
-    If a guest, a macvtap device, a VFIO process or another network namespace holds one of them, the module names each holder and writes nothing.
+    If a guest, a macvtap device, a VFIO process, another network namespace or the host itself holds one of them, the module names each holder
+    and writes nothing. So does a guest that is shut off, where its definition names the VF.
   - Returns when udev is done with each new VF, so that interface names are final.
   - If the kernel or the driver refuses a value, what was done before is undone, and RV(ignore:msg) names the VF, the value and the likely cause.
 author:
   - the vfpool.sriov authors (@vfpool)
 extends_documentation_fragment:
   - vfpool.sriov.attributes
+attributes:
+  diff_mode:
+    support: partial
+    details: Shows what is declared, before and after. That something is kept for the next boot is in RV(actions).
 requirements:
   - pyudev (Debian package C(python3-pyudev))
   - ip and devlink (Debian package C(iproute2))
@@ -32,8 +37,8 @@ options:
     description:
       - The number of VFs, or V(max) for as many as the card has.
       - The number that the PF already has is no change. V(0) destroys all VFs.
-      - For guests of libvirt, take at most 221. Of more VFs the kernel has no room to tell libvirt, and no guest starts with the last of them, with
-        222 not even with the first. That does not concern drivers without VF configuration, such as virtio's.
+      - For guests of libvirt, take at most 221. The kernel's answer to libvirt has room for no more, so no guest starts with the VFs beyond, and with
+        222 not even with the first. Drivers without VF configuration, such as virtio's, do not have that limit.
     type: str
   drivers_autoprobe:
     description:
@@ -59,10 +64,10 @@ options:
     choices: [legacy, switchdev]
   vfs:
     description:
-      - What single VFs should have. A VF is named by one entry at most, and what an entry does not mention stays as it is,
-        also where a new number of VFs makes the VF anew, but for O(vfs[].msix_count).
-      - While a guest of libvirt has a VF, that has the MAC address and the VLAN of the guest, and in a network in mode C(hostdev) the driver C(vfio-pci).
-        With O(on_in_use=fail) they stay, and the module warns of it.
+      - What single VFs should have. Each VF is named in one entry at most. What is not mentioned is kept, even where a new number of VFs makes
+        the VF anew, but for O(vfs[].msix_count).
+      - While a guest of libvirt has a VF, libvirt sets its MAC address, its VLAN and, in a network in mode C(hostdev), its driver.
+        With O(on_in_use=fail) the module leaves these alone and warns of it.
     type: list
     elements: dict
     suboptions:
@@ -108,22 +113,24 @@ options:
         description: The name of the driver that gets the VF, such as V(vfio-pci); V(default) for the card's own; V(none) for no driver.
         type: str
       msix_count:
-        description: The number of MSI-X vectors of the VF, where the card's driver can share them out.
+        description: The number of MSI-X vectors of the VF, 1 to 2048, where the card's driver can share them out.
         type: int
   persist:
     description:
-      - Whether what is declared is there again after a reboot, before libvirt starts its networks.
-      - What an earlier run declared for the same PF and this one does not mention goes on being so.
-      - V(false) removes what an earlier run left for the next boot. So does O(num_vfs=0), except for options that stand beside it.
-      - Say so before you take a card out. Each boot waits for a card that was declared and is gone, and a run for another PF warns of it,
+      - Whether what is declared is there again after a reboot, before libvirt starts its networks. A unit of systemd sees to that, which
+        C(journalctl -u 'vfpool-sriov-*') tells of. Its files are named so in C(/etc/systemd/system), C(/etc/udev/rules.d) and C(/etc/vfpool.sriov).
+      - What earlier runs declared for the same PF stays in force until it is declared otherwise.
+      - V(false) removes it all from the next boot, and O(num_vfs=0) all but the options that are given with it.
+      - Fails where something else declares the VFs of the same PF for the next boot, such as NetworkManager, netplan or a udev rule, and names its file.
+      - Say V(false) before you take a card out. Each boot waits for a card that was declared and is gone, and a run for another PF warns of it,
         with the files to remove.
     type: bool
     default: true
   on_in_use:
     description:
-      - What to do when someone holds a VF that would be destroyed, or that would lose its connection by O(link=down).
+      - What to do when someone holds a VF that would be destroyed, would lose its driver, or would lose its connection by O(link=down).
       - V(fail) names each holder and changes nothing. A VF whose use could not be found out counts as held.
-      - V(force) goes on; RV(affected) tells from whom it took a VF away. Not even V(force) takes a VF that a process has open by VFIO,
+      - V(force) goes on; RV(affected) tells from whom it took a VF away, though not who lost a connection alone. Not even V(force) takes a VF that a process has open by VFIO,
         because the kernel waits for that process without end.
     type: str
     choices: [fail, force]
@@ -247,6 +254,19 @@ diff:
   description: What is declared, before and after, as YAML.
   returned: success
   type: dict
+  contains:
+    before_header:
+      description: The PF, as the title of what was before.
+      type: str
+    after_header:
+      description: The PF, as the title of what is after.
+      type: str
+    before:
+      description: What was.
+      type: str
+    after:
+      description: What is, or would be in check mode.
+      type: str
   sample: {"before": "num_vfs: 3\n", "after": "num_vfs: 4\n"}
 """
 

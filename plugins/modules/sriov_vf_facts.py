@@ -34,7 +34,7 @@ options:
     elements: str
   gather_subset:
     description:
-      - What to gather, by words as in M(ansible.builtin.setup). A subset with V(!) before it is left out, from V(all) when nothing else is asked for.
+      - What to gather, by words as in M(ansible.builtin.setup). V(!) before a subset leaves it out, from V(all) when nothing else is asked for.
         One that is named both ways is gathered, and V(min) always is.
       - V(min) is what the kernel finds, that is every key that no other subset is said to bring.
       - V(config) is how the VFs are configured, RV(ansible_facts.sriov.pfs[].vfs[].config), with
@@ -327,8 +327,8 @@ ansible_facts:
                 used_by:
                   description:
                     - Who holds the VF, V([]) for nobody. Of subset V(usage).
-                    - Where a place to look at could not be seen, and the others name no holder, it is V(null), and so for a disk or an accelerator
-                      with a driver of the kernel's own, whose users are not looked for. Such a VF is no free VF. A running guest is named once.
+                    - V(null) where that is not known, because a place to look at could not be seen and no other names a holder, or because the VF is
+                      a disk or an accelerator that a driver of the kernel has, whose users are not looked for. Such a VF is not free.
                   type: list
                   elements: dict
                   contains:
