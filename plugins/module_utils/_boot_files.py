@@ -244,7 +244,8 @@ bind_none() {
 # The kernel counts a VF as probed that no driver took.
 _DRIVERS_CAME = """
 udevadm settle || failed=1
-set -- $bound
+# shellcheck disable=SC2086
+set -- $bound  # a driver and a VF in turn
 while [ $# -gt 0 ]; do
   is_bound_as "$2" "$1" || { echo "$2 did not get the driver $1." >&2; failed=1; }
   shift 2

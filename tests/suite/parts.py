@@ -48,10 +48,12 @@ class Step:
 
 def _lint(word: str) -> list[Step]:
     found = {"ANSIBLE_COLLECTIONS_PATH": str(CACHE)}
+    boot_script = Path(__file__).with_name("boot_script.py")
     tools = [
         Step("ruff", ["ruff", "check", "."]),
         Step("mypy", ["mypy"]),
         Step("Python 3.9 on managed hosts", ["vermin", "--target=3.9-", "--violations", "--no-tips", *ON_HOSTS]),
+        Step("shellcheck", [sys.executable, boot_script], packages=["shellcheck"]),
         Step("REUSE", ["reuse", "lint", "--lines"]),
         Step("ansible-lint", ["ansible-lint"], staging.COLLECTION, environment=found, prepare=[staging.stage]),
         Step("changelog", ["antsibull-changelog", "lint"]),
