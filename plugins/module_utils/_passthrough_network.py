@@ -139,6 +139,7 @@ class _Run:
             "diff": {"before": planner.before, "after": planner.after},
             "network": report(after, view.known) if after else None,
         }
+
     def _foretell_no_more(self, found: dict | None, view: _View) -> dict:
         """The result in check mode while it cannot be told what the pool will be."""
         actions = [f"bring the network {self.name} to its state, once its VFs are there"]
@@ -157,18 +158,17 @@ class _Run:
         wanted = planner.wanted
         if wanted is None or not (self.options["active"] or self.options["autostart"]):
             return
-        pool = pool_of(wanted)
+        pool, pf, leases = pool_of(wanted), pool_of(wanted)["pf"], planner.leases + planner.forgotten
+        if expected_members(pool, pfs) is None:
 
-        def with_members(xml: str) -> dict:
-            return {**pool_of(parse_network(xml)), "pf": pool["pf"]}
+            def with_members(xml: str) -> dict:
+                return {**pool_of(parse_network(xml)), "pf": pf}
 
-        if expected_members(pool, pfs) is not None:
-            self._refuse_overlap(pool, pfs, planner.leases + planner.forgotten, planner.renews)
-            return
-        planner.started = lambda xml, leases: self._refuse_overlap(with_members(xml), pfs, leases, True)
-        goes_on = planner.current is not None and planner.active and same_source(planner.current, wanted)
-        live = with_members(planner.current["xml"]) if planner.current and goes_on else pool
-        self._refuse_overlap(live, pfs, planner.leases + planner.forgotten, planner.renews)
+            planner.started = lambda xml, entered: self._refuse_overlap(with_members(xml), pfs, entered, True)
+            current = planner.current
+            if current is not None and current["active"] and same_source(current, wanted):
+                pool = with_members(current["xml"])
+        self._refuse_overlap(pool, pfs, leases, planner.renews)
 
     def _refuse_overlap(self, pool: dict, pfs: list[dict] | None, leases: list[dict], renews: bool) -> None:
         """Neither another network's VFs, nor what guests hold without a lease of this one: ``leases`` are those, known to libvirt or forgotten.

@@ -130,8 +130,8 @@ options:
     description:
       - What to do when someone holds a VF that would be destroyed, would lose its driver, or would lose its connection by O(link=down).
       - V(fail) names each holder and changes nothing. A VF whose use could not be found out counts as held.
-      - V(force) goes on; RV(affected) tells from whom it took a VF away, though not who lost a connection alone. Not even V(force) takes a VF that a process has open by VFIO,
-        because the kernel waits for that process without end.
+      - V(force) goes on; RV(affected) tells from whom it took a VF away, though not who lost a connection alone. Not even V(force) takes a VF that
+        a process has open by VFIO, because the kernel waits for that process without end.
     type: str
     choices: [fail, force]
     default: fail
