@@ -257,3 +257,18 @@ def test_a_lease_that_is_taken_just_before_a_rebuild_is_kept_or_the_run_fails(ho
     assert kept and refused, "not every moment around the stop was tried"
     assert len(lost) <= 1
     assert [port["owner"] for port in host.ports("n")] == ["web1"]
+
+
+def test_a_guest_that_takes_after_the_plan_what_the_pool_is_to_lose_stops_the_rebuild(host: Host, warm: Warm) -> None:
+    options = {"name": "n", "pf": "enp1s0", "vfs": "1-4", "uri": URI}
+    said = ""
+    for at in range(34):
+        warm.forget()
+        warm.module("passthrough_network", name="n", pf="enp1s0")
+        taken: list[dict] = []
+        with Cut(host, at, fall=partial(_take_late, host, taken), goes_on=True):
+            said = str((warm.attempt("passthrough_network", **options) or {}).get("msg"))
+        if "Guests hold VFs that the network n is to lose (late holds enp1s0v0)" in said:
+            break
+    assert taken and host.ports("n") == taken, said
+    assert host.members("n") == [f"enp1s0v{index}" for index in range(5)]

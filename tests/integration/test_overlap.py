@@ -24,6 +24,14 @@ def test_an_overlap_is_refused_under_every_name_of_a_vf(host: Host, card):
     assert "first hands out enp1s0v1" in result["warnings"][0]
 
 
+def test_a_network_that_does_not_run_hands_out_what_it_will_after_the_next_boot(host: Host, card):
+    host.define("<network><name>first</name><forward mode='passthrough'><interface dev='enp1s0v1'/></forward></network>", start=False)
+    assert not host.module("passthrough_network", name="n", pf="enp1s0").get("warnings")
+    host.module("passthrough_network", name="n", state="absent")
+    host.virsh("net-autostart first")
+    assert "first hands out enp1s0v1" in host.refusal("passthrough_network", name="n", pf="enp1s0")
+
+
 def test_an_overlap_with_what_another_network_hands_out_only_as_long_as_it_runs_is_refused(host: Host, card):
     host.module("passthrough_network", name="first", pf="enp1s0", vfs="0-1")
     host.port_create("first", "web1")

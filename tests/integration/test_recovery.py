@@ -52,11 +52,12 @@ def hook(host: Host, script: str) -> Path:
     return path
 
 
-def write_record(host: Host, *, stopped: bool = True) -> None:
-    """As a rebuild does before it stops the network."""
+def write_record(host: Host, *, stopped: bool = True, done: bool = False) -> None:
+    """As a rebuild does before it stops the network, and after it has put all leases back where it is ``done``."""
     leases = [host.virsh(f"net-port-dumpxml n {lease['port']}") for lease in host.ports("n")]
     record = {"uuid": host.xml("n").findtext("uuid"), "xml": host.virsh("net-dumpxml n"), "leases": leases, "before": leases}
-    (host.root / JOURNAL).write_text(json.dumps(record) + "\n" + ("stopped\n" if stopped else ""))
+    entered = "".join(f"{lease['port']}\n" for lease in host.ports("n")) if done else ""
+    (host.root / JOURNAL).write_text(json.dumps(record) + "\n" + ("stopped\n" if stopped else "") + entered)
 
 
 @pytest.mark.parametrize("change", [{"vfs": "1-3", "on_in_use": "force"}, {"vlan": 7}])
@@ -141,11 +142,13 @@ def test_a_network_that_a_guest_takes_a_vf_of_while_it_is_being_removed_keeps_ru
     assert lost == 1
 
 
+@pytest.mark.parametrize("point", [{"stopped": False}, {}, {"done": True}], ids=["before its stop", "after it", "before the record went"])
 @pytest.mark.parametrize("again", ["by us", "by hand"])
-def test_a_network_made_anew_gets_the_leases_of_an_interrupted_rebuild(host: Host, warm: Warm, again: str):
+def test_a_network_made_anew_gets_the_leases_of_an_interrupted_rebuild(host: Host, warm: Warm, again: str, point: dict):
+    """Whatever the former network knew of them, the new one does not."""
     warm.module("passthrough_port", **FIREWALL)
     before = host.ports("n")
-    write_record(host)
+    write_record(host, **point)
     host.virsh("net-destroy n")
     host.virsh("net-undefine n")
     assert not warm.module("passthrough_network", name="n", state="absent")["changed"]

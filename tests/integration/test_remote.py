@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
+from ansible_collections.vfpool.sriov.tests.integration.cut import Cut
 from ansible_collections.vfpool.sriov.tests.integration.host import Host
 from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
 
@@ -99,6 +102,26 @@ def test_a_network_elsewhere_whose_overlap_shows_in_its_rebuild_gets_its_former_
     refusal = warm.refusal("passthrough_network", **{**NETWORK, "pf": "enp2s0"}, on_in_use="force")
     assert "first hands out enp2s0v3" in refusal
     assert host.ports("n") == [lease]
+
+
+def test_a_network_elsewhere_of_which_a_guest_took_a_vf_keeps_running_though_its_overlap_shows(host: Host, warm: Warm):
+    door = host.root / "run/door"
+    door.write_text(DOOR.replace("libvirt-sock", "cut-sock"))
+    taken: list[dict] = []
+
+    def take(_pid: int) -> None:
+        with contextlib.suppress(AssertionError):  # while the network does not run
+            taken.append(host.port_create("n", "web1"))
+
+    warm.module("passthrough_network", name="first", interfaces=["enp1s0v3"])
+    host.define("<network><name>n</name><forward mode='passthrough'><pf dev='enp1s0'/></forward></network>", start=False)
+    for at in range(40):
+        with Cut(host, at, fall=take, goes_on=True):
+            refusal = warm.refusal("passthrough_network", **NETWORK, autostart=False)
+        if taken:
+            break
+    assert "Guests took VFs of the network n just now (web1 holds enp1s0v0), so it keeps running" in refusal
+    assert host.ports("n") == taken
 
 
 def test_a_network_elsewhere_may_leave_what_it_shares_with_another(host: Host, warm: Warm):

@@ -63,6 +63,17 @@ def test_not_even_force_takes_a_vf_that_is_open_by_vfio(kernel: RecordedKernel) 
     )
 
 
+@pytest.mark.parametrize("change", [{"msix_count": 4}, {"driver": "none"}])
+def test_a_vf_that_found_a_holder_since_the_plan_keeps_its_vectors_and_its_driver(kernel: RecordedKernel, change: dict) -> None:
+    kernel.pf.write(sriov_vf_total_msix=64)
+    wish = plan(kernel, vfs=[{"index": "0", **change}])
+    assert wish.plan.changed
+    kernel.used_by[0] = [GUEST]
+    with pytest.raises(SriovError, match="VF 0 is held by guest web1"):
+        wish.plan.apply()
+    assert kernel.read()["vfs"][0]["driver"] == "igbvf"
+
+
 def test_holders_are_left_in_peace_when_the_number_stays(kernel: RecordedKernel) -> None:
     pf = kernel.read()
     pf["vfs"][0]["used_by"] = [GUEST]

@@ -4,7 +4,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Gives the seven VFs of enp1s0 to seven different holders: a guest with a lease, an assigned PCI device, a guest that does
-# not run, somebody's macvtap, a named and a nameless network namespace, and a process that opened VFIO. The PF's driver gets configuration.
+# not run, somebody's macvtap, a named and a nameless network namespace, and a process that opened VFIO. On the third of them stand a VLAN and
+# a MACsec device in other namespaces as well. The PF's driver gets configuration.
 set -eu
 
 echo 7 >/sys/class/net/enp1s0/device/sriov_numvfs
@@ -35,6 +36,12 @@ domain holder-of-0 "<interface type='network'><source network='leased'/></interf
 domain holder-of-1 "<hostdev mode='subsystem' type='pci' managed='yes'><source>
   <address domain='0x$domain' bus='0x$bus' slot='0x$slot' function='0x$function'/></source></hostdev>" | virsh create --paused /dev/stdin
 domain holder-of-2 "<interface type='direct'><source dev='enp1s0v2' mode='passthrough'/></interface>" | virsh define /dev/stdin
+ip netns add tagged
+ip link add link enp1s0v2 name tag5 type vlan proto 802.1ad id 5 # of 802.1Q the emulated card would have to know, and refuses it
+ip link set tag5 netns tagged
+ip netns add secured
+ip link add link enp1s0v2 name sec0 type macsec
+ip link set sec0 netns secured
 ip link add link enp1s0v3 name holder-of-3 type macvtap mode bridge
 ip netns add holder-of-4
 ip link set enp1s0v4 netns holder-of-4
