@@ -148,10 +148,10 @@ class PfPlan:
             refuse_if_in_use(pf, lost, change, unknown_use)
         refuse_if_open(pf, lost)
 
-    def _check(self, change: str, lost: list[int] | None = None, whole: bool = False) -> None:
-        """What ``_guard`` does, on what is so now; without ``lost``, for every VF that there is now, of which the list must be ``whole``."""
+    def _check(self, change: str, lost: list[int] | None = None) -> None:
+        """What ``_guard`` does, on what is so now; without ``lost``, for every VF that there is now."""
         pf, unknown_use = self._look_again()
-        if whole:
+        if lost is None:
             self._require_whole_list(pf, change)
         taken = [vf["index"] for vf in pf["vfs"]] if lost is None else lost
         self._refuse(pf, taken, change, unknown_use)
@@ -181,7 +181,7 @@ class PfPlan:
                 self._kernel.set_attributes(kept)
                 self._drivers.bind_each(drivers)
 
-        self.plan.add(f"destroy VF {format_ranges(range(now))} of {self._name}", self._kernel.destroy_vfs, bring_back, partial(self._check, change, whole=True))
+        self.plan.add(f"destroy VF {format_ranges(range(now))} of {self._name}", self._kernel.destroy_vfs, bring_back, partial(self._check, change))
 
     def _plan_drivers_autoprobe(self, wanted: bool | None) -> None:
         now = self._pf["drivers_autoprobe"]
