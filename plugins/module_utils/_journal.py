@@ -25,7 +25,11 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._lock import runtime_
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import parse_network
 from ansible_collections.vfpool.sriov.plugins.module_utils._record import STOPPED, read_record
 
-__all__ = ["Journal", "recorded"]
+__all__ = ["Journal", "RecordUnreadable", "recorded"]
+
+
+class RecordUnreadable(SriovError):
+    """Whether a rebuild was interrupted, and what of it is left to do, cannot be told."""
 
 
 class Journal:
@@ -55,7 +59,7 @@ class Journal:
 
     def read(self) -> dict | None:
         """The record with the network's ``name``, whether libvirt was ``stopped`` from knowing the leases, and those that are ``done``;
-        None when no rebuild is under way.
+        None when no rebuild is under way. Raises RecordUnreadable.
         """
         return _read(self.path)
 
@@ -103,10 +107,10 @@ def _read(path: str) -> dict | None:
     except FileNotFoundError:
         return None
     except PermissionError as error:
-        raise SriovError(f"Whether a rebuild was interrupted is not known, for {path} cannot be read: run as root, with become.") from error
+        raise RecordUnreadable(f"Whether a rebuild was interrupted is not known, for {path} cannot be read: run as root, with become.") from error
     except (OSError, ValueError, TypeError) as error:
         said = f"The record {path} of an interrupted rebuild cannot be read ({error})"
-        raise SriovError(f"{said}: compare the network's leases with its guests by hand, and remove it.") from error
+        raise RecordUnreadable(f"{said}: compare the network's leases with its guests by hand, and remove it.") from error
 
 
 def _checked(record: dict) -> dict:

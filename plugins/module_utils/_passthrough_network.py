@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import forgotten_leases, running_guests
-from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal, recorded
+from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal, RecordUnreadable, recorded
 from ansible_collections.vfpool.sriov.plugins.module_utils._lent_vfs import lend_names
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, connection, daemon_key, error_code, network_key, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, runtime_folder
@@ -23,7 +23,8 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import 
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, network_text, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network, report
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, find_overlaps, held_otherwise
-from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import as_recovered, close_record, fit_of, plan_recovery
+from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
+from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import Recovery, as_recovered, close_record, fit_of, plan_recovery
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import is_interface_name
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
@@ -231,17 +232,34 @@ def _check_document_pf(pool: dict, pfs: list[dict], sysfs: Sysfs) -> list[str]:
     return warnings
 
 
-def describe_networks(uri: str, names: list[str] | None, inactive: bool) -> list[dict]:
+def describe_networks(uri: str, names: list[str] | None, inactive: bool, warn: Callable[[str], None]) -> list[dict]:
     """The result of passthrough_network_info."""
     pfs = host_pfs(uri)
+    to_do: dict[str, list[str]] = {}
     with connection(uri, readonly=True) as connected:
         networks = [found for found in (_read_if_there(network, names) for network in _choose(connected, names)) if found is not None]
         pooled = [network for network in networks if pool_of(parse_network(network["xml"]))["mode"] in POOL_MODES]
         guests = running_guests(connected) if pooled else []
         for network in pooled:
-            network["leases"] += _forgotten(connected, guests, network, pfs)
+            recovery = _recovery_of(network, connected, guests, pfs, uri, warn)
+            network["leases"] += recovery.restored + [lease for lease in map(fit_of(network, pfs), recovery.forgotten) if lease is not None]
+            to_do[network["name"]] = recovery.plan.actions
     networks.sort(key=lambda network: network["name"])
-    return [report(network, lend_names(pfs, network)[0] if pfs and network["active"] else pfs, inactive) for network in networks]
+    reports = [report(network, lend_names(pfs, network)[0] if pfs and network["active"] else pfs, inactive) for network in networks]
+    for told in [] if inactive else reports:
+        told["pool"]["stale"] += [f"a run of passthrough_network is to {action}" for action in to_do.get(told["name"], [])]
+    return reports
+
+
+def _recovery_of(network: dict, connected: Any, guests: list[str], pfs: list[dict] | None, uri: str, warn: Callable[[str], None]) -> Recovery:
+    """The leases of ``network`` that libvirt does not know of, as far as they can be told."""
+    name = network["name"]
+    try:
+        journal = Journal(network_key(name, uri), runtime_folder(daemon_key(uri)))
+        return plan_recovery(connected, name, network, journal, pfs, guests=guests)
+    except RecordUnreadable as error:
+        warn(str(error))
+        return Recovery(Plan(), [], forgotten_leases(connected, guests, name, network))
 
 
 def _read_if_there(network: Any, names: list[str] | None) -> dict | None:
@@ -252,11 +270,6 @@ def _read_if_there(network: Any, names: list[str] | None) -> dict | None:
         if names is not None or error_code(error.__cause__) != NO_NETWORK:
             raise
         return None
-
-
-def _forgotten(connected: Any, guests: list[str], network: dict, pfs: list[dict] | None) -> list[dict]:
-    """What guests that run hold of a pool without a lease that libvirt knows of."""
-    return [lease for lease in map(fit_of(network, pfs), forgotten_leases(connected, guests, network["name"], network)) if lease is not None]
 
 
 def _choose(connected: Any, names: list[str] | None) -> list[Any]:

@@ -51,15 +51,23 @@ class Recovery(NamedTuple):
 
 
 def plan_recovery(
-    connected: Any, name: str, current: dict | None, journal: Journal, pfs: list[dict] | None, force: bool = False
+    connected: Any,
+    name: str,
+    current: dict | None,
+    journal: Journal,
+    pfs: list[dict] | None,
+    force: bool = False,
+    guests: list[str] | None = None,
 ) -> Recovery:
     """The steps that finish what another run began and put back what libvirt forgot, before anything else is planned.
 
     ``current`` is what ``read_network`` says of the network ``name``, None where there is none: its guests may run all the same.
     With ``force``, what cannot be put back is given up, which else makes the plan fail.
+    ``guests`` are those that run, for who has asked for them already.
     """
     plan = Plan()
-    guests = running_guests(connected)
+    if guests is None:
+        guests = running_guests(connected)
     forgotten = forgotten_leases(connected, guests, name, current)
     record = _record(connected, name, journal)
 

@@ -10,6 +10,7 @@ short_description: Describe the libvirt networks of a host, their interface pool
 description:
   - Describes every network of a libvirt daemon, of any kind, a NAT bridge included.
   - For a network that hands out devices it tells the pool, which guest holds which member, and whether the live pool is stale.
+    Leases that libvirt has forgotten, or that an interrupted rebuild is yet to put back, are among these, and C(stale) says what is to be done.
 author:
   - the vfpool.sriov authors (@vfpool)
 extends_documentation_fragment:
@@ -29,7 +30,9 @@ options:
     type: bool
     default: false
 notes:
-  - Needs root only while a guest runs to which a network gave a PCI device. Which lease that is, libvirt keeps in a file that root alone can read.
+  - Needs root while a guest runs to which a network gave a PCI device. Which lease that is, libvirt keeps in a file that root alone can read.
+  - Only root can read the records of interrupted rebuilds, once there has been a run of M(vfpool.sriov.passthrough_network). Without root a warning
+    says that leases may be missing which wait there to be put back.
 seealso:
   - module: vfpool.sriov.passthrough_network
 """
@@ -111,7 +114,7 @@ def main() -> None:
     )
     respawn_where("libvirt", "lxml")
     try:
-        networks = describe_networks(**module.params)
+        networks = describe_networks(**module.params, warn=module.warn)
     except SriovError as error:
         module.fail_json(msg=str(error), **error.result)
     module.exit_json(changed=False, networks=networks)

@@ -150,7 +150,10 @@ def test_info_tells_of_a_guest_whose_lease_libvirt_has_forgotten(host: Host, war
     host.virsh("net-start n")
     (network,) = warm.module("passthrough_network_info")["networks"]
     assert network["pool"]["members"][0]["lease"]["owner_name"] == "web1"
-    assert network["pool"]["stale"] == ["libvirt has lost count of its leases on enp1s0v0"]
+    assert network["pool"]["stale"] == [
+        "libvirt has lost count of its leases on enp1s0v0",
+        "a run of passthrough_network is to put back leases of the network n that libvirt has forgotten (web1 holds enp1s0v0)",
+    ]
 
 
 def test_check_mode_foretells_what_is_put_back(host: Host, warm: Warm):

@@ -97,6 +97,10 @@ def test_check_mode_tells_of_an_interrupted_rebuild_and_leaves_it(host: Host, wa
     foretold = host.module("passthrough_network", check=True, **options)
     assert foretold["actions"][0].startswith("finish the interrupted rebuild of the network n, and put back its leases (web0 holds enp1s0v0")
     assert warm.ledger("n") == cut_short
+    (told,) = warm.module("passthrough_network_info")["networks"]
+    held = {lease["member"]: lease["owner"] for lease in before["leases"].values()}
+    assert {lease["plug"]["interface"]: lease["owner_name"] for lease in told["pool"]["leases"]} == held
+    assert told["pool"]["stale"][-1] == f"a run of passthrough_network is to {foretold['actions'][0]}"
     assert host.module("passthrough_network", **options)["actions"] == foretold["actions"]
     assert warm.ledger("n") == before
 
