@@ -80,6 +80,8 @@ def _check_pool(pool: dict, forward: Element, where: str, bridge: bool) -> None:
         return
     if not kinds:
         raise SriovError(f"The {where} has an empty pool, so no guest would start: name a pf, interfaces or addresses.")
+    if forward.get("dev") and pool["interfaces"] and forward.get("dev") != pool["interfaces"][0]:
+        raise SriovError(f"The {where} has dev {forward.get('dev')} at its <forward>, which can only be the first of its interfaces: leave it out.")
     if len(forward.findall("pf")) > 1:
         raise SriovError(f"The {where} names two PFs, and libvirt takes one: make a network for each PF, or list interfaces.")
     if pool["mode"] == "hostdev" and pool["interfaces"]:

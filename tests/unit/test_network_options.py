@@ -138,6 +138,7 @@ REFUSED = {
         ("", "forward mode None"),
         *((f"<title>{title}</title><forward mode='passthrough'><pf dev='p'/></forward>", "The title of network n is not one line of text: leave it out")
           for title in ("  ", "", "\t", "\u3000", "a&#10;b")),
+        ("<forward mode='passthrough' dev='w'><interface dev='v'/></forward>", "has dev w at its <forward>, which can only be the first of its interfaces"),
         ("<forward mode='passthrough'/>", "empty pool"),
         ("<forward mode='passthrough'><pf dev='p'/></forward><vlan trunk='yes'><tag id='1'/><tag id='2'/></vlan>", "VLAN trunk"),
         ("<forward mode='passthrough'><pf dev='p'/></forward><ip address='10.0.0.1'/>", "has <ip>"),
