@@ -58,8 +58,9 @@ def _add_vf_configs(pf: dict, links: Links, start: Start, incomplete: Incomplete
     try:
         link = _link_of(pf, links, start)
         configs = vf_configs(link)
+        told = sum(vf["index"] in configs for vf in pf["vfs"])
         reason = (
-            f"rtnetlink's list has {len(configs)} of {len(pf['vfs'])} VFs: the kernel cuts it at 64 KiB, VFs are just being made, or the driver tells no more"
+            f"rtnetlink's list has {told} of {len(pf['vfs'])} VFs: the kernel cuts it at 64 KiB, VFs are just being made, or the driver tells no more"
             if configs or is_cut(link, len(pf["vfs"]))
             else NO_CONFIGURATION.format(pf["driver"])
         )

@@ -74,7 +74,10 @@ class _Search:
             known = self.by_device.get(name) or self.by_device.get(link.get("parentdev", ""))
             if known is not None:
                 self.by_device.update(dict.fromkeys([name, *(link.get("altnames") or ())], known))
-        self._claim(link_claims(links.values()))
+        try:
+            self._claim(list(link_claims(links.values())))
+        except (AttributeError, TypeError, LookupError):
+            self.doubts.append("ip gave a list of links that makes no sense")
 
     def look_at_device_files(self, sysfs: Sysfs) -> None:
         try:

@@ -83,12 +83,31 @@ def read_link(name: str, start: Start) -> dict:
 
 def _by_name(links: list[dict]) -> dict[str, dict]:
     # An empty object stands for each interface that a filter left out.
-    return {link["ifname"]: link for link in links if link}
+    told = {link["ifname"]: link for link in links if link}
+    if not all(isinstance(link.get(part, kind()), kind) for link in told.values() for part, kind in _PARTS.items()):
+        raise TypeError
+    return told
+
+
+# What a link is told with in more than one word.
+_PARTS = {"altnames": list, "linkinfo": dict, "addr_info": list, "vfinfo_list": list}
 
 
 def vf_configs(link: dict) -> dict[int, dict]:
-    """VF index to VF configuration (`config` of the facts), as far as the kernel's list goes."""
-    return {entry["vf"]: _config(entry) for entry in link.get("vfinfo_list", ()) if "vf" in entry}
+    """VF index to VF configuration (`config` of the facts), as far as the kernel's list goes. Raises Unreadable for one that makes no sense."""
+    try:
+        configs = {entry["vf"]: _config(entry) for entry in link.get("vfinfo_list", ()) if "vf" in entry}
+    except (AttributeError, TypeError, LookupError) as error:
+        raise Unreadable("ip gave a list of VFs that makes no sense") from error
+    for index, config in configs.items():
+        for name, value in config.items():
+            if value is not None and (not isinstance(value, _KINDS.get(name, str)) or value == -1):
+                raise Unreadable(f"ip says {name} {value!r} of VF {index}, which makes no sense")
+    return configs
+
+
+# Of the attributes of a VF that are no text.
+_KINDS = {**dict.fromkeys(("vlan", "qos", "min_tx_rate", "max_tx_rate"), int), **dict.fromkeys(("spoofchk", "trust", "query_rss"), bool)}
 
 
 def _config(entry: dict) -> dict:

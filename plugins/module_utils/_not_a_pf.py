@@ -27,7 +27,10 @@ def what_it_is(selector: str, pfs: list[dict], sysfs: Sysfs) -> str:
         return "YAML makes numbers of some MAC and PCI addresses, which therefore need quotation marks"
     if ":" in selector:  # a MAC address
         moved = [describe_pf(pf) for pf in pfs if pf["name"] is None and interfaces_of(pf["pci_address"], sysfs) == []]
-        return f"that of {', '.join(moved)} is not known, as the interface was moved to another network namespace" if moved else ""
+        if moved:
+            return f"that of {', '.join(moved)} is not known, as the interface was moved to another network namespace"
+        unread = [describe_pf(pf) for pf in pfs if pf["name"] and pf["permanent_mac"] is None]
+        return f"the permanent one of {', '.join(unread)} cannot be read" if unread else ""
     if not sysfs.exists(f"class/net/{selector}"):
         known = all(pf["altnames"] is not None for pf in pfs)
         return f"no interface has that name, and {'no PF has that altname' if known else 'which altnames the PFs have is not known'}"

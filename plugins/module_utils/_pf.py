@@ -131,7 +131,7 @@ def _read_pf(address: str, read: _Reader) -> dict:
     if number is None:
         read.note("vfs", f"sriov_numvfs is not known, so there may be more VFs than the {len(indices)} that the PF has links to")
     elif len(indices) != number or indices[-1:] not in ([], [number - 1]):
-        read.note("vfs", f"sriov_numvfs is {number}, but there are {len(indices)} links to VFs: VFs are just being made or destroyed")
+        read.note("vfs", f"sriov_numvfs is {number}, but there are {len(indices)} links to VFs: some are being made or destroyed, or one was removed by itself")
     pf["vfs"] = [_find_vf(index, read) for index in indices]
     return pf
 

@@ -46,7 +46,8 @@ def leases_on_record() -> Guests:
     except FileNotFoundError:
         pass
     except (OSError, ValueError, TypeError, LookupError) as error:
-        return Guests([], {}, f"the leases on record in {FOLDER} cannot be read: {error}")
+        reason = error.strerror if isinstance(error, OSError) else error
+        return Guests([], {}, f"the leases on record in {FOLDER} cannot be read: {reason}")
     return leases
 
 

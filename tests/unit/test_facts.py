@@ -203,6 +203,24 @@ def test_when_ip_fails_what_it_knows_is_missing_and_sysfs_is_not(card: Tree, ref
     assert lacks(sriov) == {"altnames": reason, "vfs[0-3].config": reason}
 
 
+@pytest.mark.parametrize(
+    ("vfs", "reason"),
+    [
+        (None, "ip gave an answer that makes no sense"),
+        ([5], "ip gave a list of VFs that makes no sense"),
+        ([{"vf": 0, "vlan_list": ["x"]}], "ip gave a list of VFs that makes no sense"),
+        ([{"vf": 0, "rate": None}], "ip gave a list of VFs that makes no sense"),
+        ([{"vf": 0, "trust": "maybe"}], "ip says trust 'maybe' of VF 0, which makes no sense"),
+        ([{"vf": 0, "rate": {"max_tx": -1}}], "ip says max_tx_rate -1 of VF 0, which makes no sense"),
+        ([{"vf": 99}], "rtnetlink's list has 0 of 4 VFs"),
+    ],
+)
+def test_no_configuration_is_made_of_a_list_of_vfs_that_makes_no_sense(card: Tree, vfs: Any, reason: str) -> None:
+    sriov = ask(card, Commands([link("enp1s0", vfinfo_list=vfs)]))
+    assert configs(sriov) == [None] * 4
+    assert lacks(sriov)["vfs[0-3].config"].startswith(reason)
+
+
 # The switch, MSI-X, vendor and model
 
 
