@@ -64,10 +64,7 @@ class NetworkPlanner:
                 self.plan.add(f"give up what an interrupted rebuild of the network {self.name} was to put back", self.journal.remove)
             return
         self._check_uuid(self.options["uuid"])
-        mode = pool_of(parse_network(self.current["xml_inactive"]))["mode"]
-        if mode not in POOL_MODES:
-            said = f"The network {self.name} has mode {mode or 'none'} and hands out no devices"
-            raise SriovError(f"{said}, so it is none of those that this module removes: name another, or remove it with virsh net-undefine.")
+        self.refuse_other_kind()
         self.after = ""
         if self.active:
             self._stop()
@@ -80,6 +77,13 @@ class NetworkPlanner:
             before = self.current["xml_inactive"]
             doing = f"remove the definition of the network {self.name}"
             self.plan.add(doing, lambda: self._call("undefine", doing), lambda: self._define(before))
+
+    def refuse_other_kind(self) -> None:
+        """A network that hands out no devices has other users, and is none of those that are managed here."""
+        mode = pool_of(parse_network(self.current["xml_inactive"]))["mode"] if self.current else POOL_MODES[0]
+        if mode not in POOL_MODES:
+            said = f"The network {self.name} has mode {mode or 'none'} and hands out no devices"
+            raise SriovError(f"{said}, so this module neither changes nor removes it: name another, or remove it with virsh net-undefine.")
 
     def present(self, wanted: Element, pfs: list[dict] | None) -> None:
         """Make ``wanted`` the definition, and the live network what that gives with ``pfs`` (None where they are not known)."""
@@ -121,13 +125,13 @@ class NetworkPlanner:
     def _check_uuid(self, uuid: str | None) -> None:
         if uuid is None:
             return
-        uuid = plain_uuid(uuid)
+        given, uuid = uuid, plain_uuid(uuid)
         if self.current is None:
             for network in self.connected.listAllNetworks(0):
                 if plain_uuid(network.UUIDString()) == uuid:
                     raise SriovError(f"The network {network.name()} has the UUID {network.UUIDString()}, so {self.name} cannot have it: leave it out.")
         elif uuid != plain_uuid(self.current["uuid"]):
-            said = f"The network {self.name} has the UUID {self.current['uuid']}, not {uuid}"
+            said = f"The network {self.name} has the UUID {self.current['uuid']}, not {given}"
             raise SriovError(f"{said}, and a UUID cannot be changed: leave it out, or see whether this is the network that is meant.")
 
     def _change_definition(self, wanted: Element) -> None:
@@ -201,12 +205,17 @@ class NetworkPlanner:
             lambda: self._undo_rebuild(current),
         )
 
-    def _undo_rebuild(self, current: dict) -> None:
+    def _undo_rebuild(self, current: dict) -> str | None:
         """The former definition comes first: what force took has its place only there."""
         from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import undo_rebuild
 
+        record = self.journal.read()
+        if record is None or not record["stopped"]:
+            self.journal.remove()
+            return NOTHING
         self._define(current["xml_inactive"])
-        undo_rebuild(self._network(), self.journal)
+        undo_rebuild(self._network(), self.journal, record)
+        return None
 
     def _start(self, forgotten: list[dict]) -> None:
         self.renews = True

@@ -70,12 +70,8 @@ def rebuild(
             journal.remove()
 
 
-def undo_rebuild(network: Any, journal: Journal) -> None:
-    """Give ``network``, whose definition is its former one again, the leases that it had before a rebuild that failed."""
-    record = journal.read()
-    if record is None or not record["stopped"]:
-        journal.remove()
-        return
+def undo_rebuild(network: Any, journal: Journal, record: dict) -> None:
+    """Give ``network``, whose definition is its former one again, the leases that it had before a rebuild of which there is a ``record``."""
     with said_by_libvirt(f"undo the rebuild of the network {network.name()}"):
         present = read_leases(network) if network.isActive() else []
         ports = {lease["port"] for lease in present}

@@ -275,4 +275,5 @@ def test_a_guest_that_takes_after_the_plan_what_the_pool_is_to_lose_stops_the_re
         if "Guests hold VFs that the network n is to lose (late holds enp1s0v0)" in said:
             break
     assert taken and host.ports("n") == taken, said
+    assert "Undone: change the definition of the network n." in said
     assert host.members("n") == [f"enp1s0v{index}" for index in range(5)]
