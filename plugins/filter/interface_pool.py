@@ -53,7 +53,7 @@ def interface_pool(
     try:
         return _pool_of(sriov, pf, vfs, by, only_unused, nameless)
     except SriovError as error:
-        raise AnsibleFilterError(f"interface_pool: {error}") from error
+        raise AnsibleFilterError(f"interface_pool: {error}") from None  # Ansible would print each cause as well
 
 
 def _faults(found: Any, form: Any, where: str = "") -> Iterator[str]:

@@ -31,7 +31,7 @@ def passthrough_network_xml(options: Any) -> str:
     try:
         return network_text(definition(chosen, {kind: chosen[kind] for kind in ("pf", "interfaces", "addresses")}))
     except SriovError as error:
-        raise AnsibleFilterError(f"passthrough_network_xml: {error}") from error
+        raise AnsibleFilterError(f"passthrough_network_xml: {error}") from None  # Ansible would print each cause as well
 
 
 class FilterModule:

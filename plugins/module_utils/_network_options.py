@@ -115,6 +115,7 @@ def _normal(pool: dict) -> dict:
 
 
 def _whole_document(options: dict, base: str | None) -> Element:
+    _check_characters(options["xml"], "xml")
     root = parse_network(options["xml"])
     for tag, plain in (("name", str), ("uuid", plain_uuid)):
         if options.get(tag) is not None and root.find(tag) is None:

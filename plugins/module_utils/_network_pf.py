@@ -67,6 +67,8 @@ def pool_of_pf(options: dict, pfs: list[dict], sysfs: Sysfs) -> tuple[dict, list
     nameless = [vf for vf in chosen if vf[by] is None and vf not in away]
     handed_out = [vf for vf in chosen if vf[by] is not None and vf not in away]
     members = [vf[by] for vf in handed_out]
+    if not members and away:
+        raise SriovError(f"{_name(away)} of PF {said} is in another network namespace, so there is nothing to hand out: give it back.")
     if not members:
         raise SriovError(
             f"None of the {len(chosen)} VFs of PF {said} has a network interface here, and mode {mode} hands out interfaces: "
@@ -112,7 +114,7 @@ def check_list(pool: dict, pfs: list[dict], taken: frozenset[str], sysfs: Sysfs)
                 _check_interface(pf, "hostdev", sysfs)
             if pf["name"] and _is_down(pf["name"], sysfs):
                 raise NotYet(_down(pf), listed)
-            warnings += _unseen(pf, members, pool["mode"])
+            warnings += _unseen(pf, members, pool["mode"]) + _without_pf(pf, members, pool["mode"], sysfs)
     return warnings
 
 
@@ -130,6 +132,15 @@ def unbound(definition: Element, pfs: list[dict], sysfs: Sysfs) -> list[str]:
     return [f"{said}, and {others[0]}{more}: say managed: true, or bind them with vfpool.sriov.sriov_pf, driver: vfio-pci."]
 
 
+def _without_pf(pf: dict, members: list[dict], mode: str, sysfs: Sysfs) -> list[str]:
+    """What to warn of members that libvirt takes for VFs (virNetDevIsVirtualFunction) and whose PF has no interface here to set them up through."""
+    known = [vf for vf in members if vf["name"] and sysfs.exists(f"class/net/{vf['name']}/device/physfn")]
+    if pf["name"] is not None or mode != "passthrough" or not known:
+        return []
+    why = f"the PF {describe_pf(pf)} has no network interface here, through which it sets up a VF"
+    return [f"libvirt starts no guest with {_name(known)} in mode passthrough, because {why}: bind the PF's network driver, or use mode bridge or private."]
+
+
 def _check_pf(pf: dict, mode: str, vfs: str | None, sysfs: Sysfs) -> None:
     _check_interface(pf, mode, sysfs)
     if not pf["vfs"]:
@@ -145,7 +156,7 @@ def _check_interface(pf: dict, mode: str, sysfs: Sysfs) -> None:
         why = "through which libvirt sets up a VF in mode hostdev, so no guest would start: bind its network driver"
         raise SriovError(f"The PF {said} has no network interface, {why}, or give its VFs to guests as PCI devices of their own, without a network.")
     if pf["name"] is None:
-        raise SriovError(f"The PF {said} has no network interface, and libvirt finds a PF by its interface alone: list its VFs with interfaces.")
+        raise SriovError(f"The PF {said} has no network interface, and libvirt finds a PF by its interface alone: bind its network driver.")
     if mode == "hostdev" and _is_virtio(pf, sysfs):
         why = "whose interface libvirt cannot find from a VF, so no guest would start in mode hostdev"
         raise SriovError(f"The PF {said} is a virtio card, {why}: use mode passthrough.")

@@ -31,6 +31,7 @@ _PARAMETERS = {
     "openvswitch": ("profileid", "interfaceid"),
     "midonet": ("interfaceid",),
 }
+_LONGEST_NAME = 255 - len(".xml.new")  # virNetworkSaveXML of src/conf/network_conf.c, virFileRewrite of src/util/virfile.c
 _PORTGROUP = re.compile(r"[a-zA-Z0-9_.\\:/-]+")
 
 
@@ -41,7 +42,8 @@ def check_document(root: Element) -> None:
     _check_names(root, name)
     pool = pool_of(root)
     if pool["mode"] not in POOL_MODES:
-        raise SriovError(f"The {where} has forward mode {pool['mode']}, which hands out no devices: use one of {', '.join(POOL_MODES)}.")
+        mode = f"forward mode {pool['mode']}" if pool["mode"] else "no forward mode"
+        raise SriovError(f"The {where} has {mode}, which hands out no devices: use one of {', '.join(POOL_MODES)}.")
     forward = root.find("forward")
     if forward.get("managed", "no") not in ("yes", "no"):
         raise SriovError(f"managed of {where} is {forward.get('managed')!r}, which libvirt takes for no: write yes or no.")
@@ -60,6 +62,8 @@ def check_document(root: Element) -> None:
 def _check_names(root: Element, name: str) -> None:
     if not name.strip() or re.search("[/\r\n]", name):
         raise SriovError(f"{name!r} is no name for a network: write one that is not empty and has no slash.")
+    if len(name.encode()) > _LONGEST_NAME:
+        raise SriovError(f"The name {name[:20]}… is too long for a network, of which libvirt names files: write at most {_LONGEST_NAME} bytes.")
     uuid = root.findtext("uuid")
     if uuid is not None and not _UUID.fullmatch(uuid):
         raise SriovError(f"The UUID {uuid!r} of network {name} is malformed: write it as 8-4-4-4-12 hexadecimal digits.")
@@ -86,6 +90,9 @@ def _check_pool(pool: dict, forward: Element, where: str, bridge: bool) -> None:
         raise SriovError(f"The {where} names two PFs, and libvirt takes one: make a network for each PF, or list interfaces.")
     if pool["mode"] == "hostdev" and pool["interfaces"]:
         raise SriovError(f"The {where} lists interfaces, but mode hostdev hands out PCI devices: list them with addresses, or use another mode.")
+    kinds_of_address = {address.get("type", "none") for address in forward.iterfind("address")} - {"pci"}
+    if kinds_of_address:
+        raise SriovError(f"The {where} lists an address of type {min(kinds_of_address)}, and only PCI devices are handed out: write type='pci'.")
     if pool["mode"] != "hostdev" and pool["addresses"]:
         raise SriovError(f"The {where} lists PCI addresses, but mode {pool['mode']} hands out interfaces: list them with interfaces, or use mode hostdev.")
     _check_members(pool, where)
@@ -132,10 +139,12 @@ def _check_vlan(vlan: Any, mode: str, where: str) -> None:
     if mode not in VLAN_MODES:  # in mode bridge libvirt 11.3 starts the network, and no guest of it
         raise SriovError(f"The {where} has a VLAN, and mode {mode} cannot set one: use mode passthrough or hostdev.")
     tags = vlan.findall("tag")
+    if not tags:
+        raise SriovError(f"The {where} has a <vlan> without a <tag>: write the VLAN into one, or remove it.")
     if len(tags) != 1 or vlan.get("trunk") == "yes" or any(tag.get("nativeMode") for tag in tags):
         raise SriovError(f"The {where} has a VLAN trunk, with which no guest starts on an SR-IOV device: give one VLAN, or a port group for each.")
     if not (re.fullmatch("0*[0-9]{1,4}", tags[0].get("id", "")) and int(tags[0].get("id")[-4:]) <= 4094):
-        raise SriovError(f"The VLAN {tags[0].get('id')} of {where} does not exist: write a number from 0 to 4094.")
+        raise SriovError(f"The VLAN {tags[0].get('id', 'without an id')} of {where} does not exist: write a number from 0 to 4094.")
 
 
 def _check_virtualport(virtualport: Element, bridge: bool, mode: str, where: str) -> None:

@@ -151,6 +151,7 @@ class _Run:
         if self.options["state"] == "absent":
             planner.absent(view.known)
         else:
+            planner.refuse_other_kind()
             planner.present(definition(self.options, view.pool or {}, before["xml_inactive"] if before else None), view.known)
         return planner
 

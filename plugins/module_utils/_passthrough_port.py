@@ -120,7 +120,7 @@ class _Port:
         if network is None:
             raise SriovError(f"There is no network {self.name}: define it with vfpool.sriov.passthrough_network.")
         if not network.isActive() and self.options["state"] == "present" and self.journal.read() is None:
-            raise SriovError(f"The network {self.name} is not running, so it gives no leases: start it with vfpool.sriov.passthrough_network.")
+            raise SriovError(f"The network {self.name} is not running, so it gives no leases: start it, one of devices with vfpool.sriov.passthrough_network.")
         return network
 
     def _find(self) -> dict | None:
@@ -315,7 +315,7 @@ class _Port:
         options = self.options
         for key in keys:
             if options[key] is not None and options[key] != found[key]:
-                raise SriovError(f"The lease {found['port']} of the network {self.name} has {key} {found[key]}, not {options[key]}: {remedy}.")
+                raise SriovError(f"The lease {found['port']} of the network {self.name} has {_named(key, found[key])}, not {options[key]}: {remedy}.")
         plug = options["plug"]
         if not plug:
             return
@@ -324,6 +324,10 @@ class _Port:
         if wrong or member_of(found) not in (plug["interface"], plug["address"] and normal_pci_address(plug["address"])):
             said = f"is on {member_of(found)} with mode {held.get('mode')}"
             raise SriovError(f"The lease {found['port']} of the network {self.name} {said}, not on what plug says: {remedy}.")
+
+
+def _named(key: str, value: object) -> str:
+    return f"no {key}" if value is None else f"{key} {value}"
 
 
 def _plug_type(mode: str) -> str:

@@ -313,6 +313,24 @@ def test_a_network_that_hands_out_no_devices_is_not_removed(host: Host):
     assert "default has mode nat and hands out no devices" in host.refusal("passthrough_network", name="default", state="absent")
     assert "alone has mode none and hands out no devices" in host.refusal("passthrough_network", name="alone", state="absent")
     assert host.virsh("net-list --all --name").split() == ["alone", "default"]
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=1)
+    assert "default has mode nat and hands out no devices, so this module neither changes" in host.refusal("passthrough_network", name="default", pf="enp1s0")
+
+
+def test_a_list_of_vfs_whose_pf_has_no_interface_is_warned_of_where_libvirt_needs_that(host: Host):
+    card = host.tree.pf(None, "0000:09:00.0", vfs=2)
+    card.vf(0).nameless().named("stray0")
+    wanted = {"name": "n", "interfaces": ["stray0"]}
+    (warning,) = host.module("passthrough_network", **wanted)["warnings"]
+    assert warning.startswith("libvirt starts no guest with VF 0 in mode passthrough, because the PF 0000:09:00.0 has no network interface here")
+    assert "warnings" not in host.module("passthrough_network", **wanted, mode="private")
+
+
+@pytest.mark.parametrize("mode", ["passthrough", "hostdev"])
+def test_where_all_vfs_are_in_another_namespace_that_is_what_is_said(host: Host, card, mode):
+    card.vf(1).elsewhere()
+    said = host.refusal("passthrough_network", name="n", pf="enp1s0", vfs="1", mode=mode, managed=True if mode == "hostdev" else None)
+    assert said == "VF 1 of PF enp1s0 (0000:01:00.0) is in another network namespace, so there is nothing to hand out: give it back."
 
 
 @pytest.mark.parametrize("pool", [{"interfaces": ["enp1s0v0", "nosuch0"]}, {"mode": "hostdev", "addresses": ["0000:ff:00.0"]}])
