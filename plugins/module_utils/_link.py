@@ -101,7 +101,7 @@ def vf_configs(link: dict) -> dict[int, dict]:
         raise Unreadable("ip gave a list of VFs that makes no sense") from error
     for index, config in configs.items():
         for name, value in config.items():
-            if value is not None and (not isinstance(value, _KINDS.get(name, str)) or value == -1):
+            if value is not None and (not isinstance(value, _KINDS.get(name, str)) or (isinstance(value, int) and value < 0)):
                 raise Unreadable(f"ip says {name} {value!r} of VF {index}, which makes no sense")
     return configs
 

@@ -134,8 +134,10 @@ def unbound(definition: Element, pfs: list[dict], sysfs: Sysfs) -> list[str]:
 
 def _without_pf(pf: dict, members: list[dict], mode: str, sysfs: Sysfs) -> list[str]:
     """What to warn of members that libvirt takes for VFs (virNetDevIsVirtualFunction) and whose PF has no interface here to set them up through."""
+    if pf["name"] is not None or mode != "passthrough":
+        return []
     known = [vf for vf in members if vf["name"] and sysfs.exists(f"class/net/{vf['name']}/device/physfn")]
-    if pf["name"] is not None or mode != "passthrough" or not known:
+    if not known:
         return []
     why = f"the PF {describe_pf(pf)} has no network interface here, through which it sets up a VF"
     return [f"libvirt starts no guest with {_name(known)} in mode passthrough, because {why}: bind the PF's network driver, or use mode bridge or private."]

@@ -98,10 +98,10 @@ def why_stale(live: Element, wanted: Element, expected: list[str] | None, leases
     reasons = []
     if canonical(live, pool=False) != canonical(wanted, pool=False):
         reasons.append("its definition has changed")
-    pf = pool_of(live)["pf"]
-    if expected is None and pf not in (None, pool_of(wanted)["pf"]):
-        reasons.append(f"its pool is that of the PF {pf}")
-    members = members_of(pool_of(live))
+    pool = pool_of(live)
+    if expected is None and pool["pf"] not in (None, pool_of(wanted)["pf"]):
+        reasons.append(f"its pool is that of the PF {pool['pf']}")
+    members = members_of(pool)
     missing, surplus = compare(expected, members)
     if missing:
         reasons.append(f"its pool lacks {', '.join(missing)}")

@@ -160,7 +160,8 @@ class _Run:
         wanted = planner.wanted
         if wanted is None or not (self.options["active"] or self.options["autostart"]):
             return
-        pool, pf, leases = pool_of(wanted), pool_of(wanted)["pf"], planner.leases + planner.forgotten
+        pool, leases = pool_of(wanted), planner.leases + planner.forgotten
+        pf = pool["pf"]
         if expected_members(pool, pfs) is None:
 
             def with_members(xml: str) -> dict:
