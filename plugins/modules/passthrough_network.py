@@ -11,8 +11,8 @@ description:
   - Defines, changes, starts, stops and removes one libvirt network whose interface pool is the VFs of a PF, or a list of devices.
   - Compares with the inactive definition, so an implicit pool stays implicit and a second run changes nothing.
   - A changed definition is applied to the live network too, and no lease is ever lost or handed out twice.
-    A live pool is rebuilt by stopping and starting the network and putting every lease back. Guests that run notice nothing of it,
-    and keep what they were given, such as their VLAN, until they are started anew.
+    A live pool is rebuilt by stopping and starting the network and putting every lease back. Guests that run keep their
+    devices and what they were given, such as their VLAN, until they are started anew.
     A run that is cut short while it does this is finished by the next run, from a record below C(/run/vfpool.sriov).
   - Puts back the leases of running guests that libvirt has forgotten, as after C(virsh net-destroy) under them.
   - What libvirt would accept and then quietly drop, or refuse only when a guest starts, is refused before anything is written.
