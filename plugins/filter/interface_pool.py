@@ -13,10 +13,11 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._pool import pool_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import parse_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
-from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf, select_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import select_pf
 
 _CHOICES = {"by": ("name", "pci_address"), "nameless": ("skip", "fail")}
 

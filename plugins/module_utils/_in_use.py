@@ -12,9 +12,9 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._claims import is_act
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import UNNAMED
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import parse_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
-from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 
 __all__ = ["affected", "describe_holder", "refuse_if_in_use", "refuse_if_open", "refuse_to_cut_off", "renamed", "without_libvirt"]
 

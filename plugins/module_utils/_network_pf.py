@@ -12,11 +12,12 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import in
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import is_local
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, pool_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import ALWAYS_TOLD, find_pfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._pool import pool_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import parse_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
-from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf, select_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import select_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
 __all__ = ["NotYet", "add_altnames_for", "check_list", "host_pfs", "pool_of_pf", "unbound"]

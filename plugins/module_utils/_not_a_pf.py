@@ -9,8 +9,7 @@ Source: Documentation/ABI/testing/sysfs-bus-pci of the Linux kernel (sriov_total
 from __future__ import annotations
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
-from ansible_collections.vfpool.sriov.plugins.module_utils._pci import function_in, is_pci_address, normal_pci_address
-from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf, function_in, is_pci_address, normal_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
 __all__ = ["what_it_is"]

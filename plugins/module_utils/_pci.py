@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the vfpool.sriov authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: PCI addresses as the kernel writes them, ``domain:bus:slot.function``."""
+"""Private to this collection: PCI addresses as the kernel writes them, ``domain:bus:slot.function``, and what a PF is called in messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 
-__all__ = ["function_below", "function_in", "is_pci_address", "normal_pci_address", "pci_sort_key"]
+__all__ = ["describe_pf", "function_below", "function_in", "is_pci_address", "normal_pci_address", "pci_sort_key"]
 
 # The domain has four digits or more: Intel VMD makes domains from 0x10000 on.
 _ADDRESS = re.compile(r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}):([01][0-9a-f])\.([0-7])", re.IGNORECASE)
@@ -44,6 +44,11 @@ def normal_pci_address(text: str) -> str:
         raise SriovError(f"{text!r} is no PCI address: write domain:bus:slot.function in hexadecimal, such as 0000:01:00.0.")
     domain, bus, slot, function = match.groups()
     return f"{int(domain or '0', 16):04x}:{bus}:{slot}.{function}".lower()
+
+
+def describe_pf(pf: dict) -> str:
+    """``enp1s0 (0000:01:00.0)``, or the address alone where the PF has no interface."""
+    return f"{pf['name']} ({pf['pci_address']})" if pf["name"] else pf["pci_address"]
 
 
 def pci_sort_key(address: str) -> tuple[int, str]:

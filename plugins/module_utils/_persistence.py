@@ -14,10 +14,9 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._boot_files import bo
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._other_owners import other_owners
 from ansible_collections.vfpool.sriov.plugins.module_utils._owned_files import OwnedFiles, text_of
-from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_address
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf, is_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_options import PF_SPEC
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
-from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 
 __all__ = ["Persistence", "identities"]
 

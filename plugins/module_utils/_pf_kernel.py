@@ -16,7 +16,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._carrier import wait_
 from ansible_collections.vfpool.sriov.plugins.module_utils._command import in_turn
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError, Unreadable
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import read_link, vf_configs
-from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._udev import VfWatch
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import set_attributes, settings

@@ -11,12 +11,12 @@ from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import affected, refuse_if_in_use, refuse_if_open, refuse_to_cut_off
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._persistence import Persistence
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_options import is_number_of_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import NOTHING, Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
-from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import ATTRIBUTES
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_plan import VfPlan, leave_to_guests, settings_to_keep

@@ -9,10 +9,10 @@ import re
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._pci import is_pci_address, normal_pci_address
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf, is_pci_address, normal_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
-__all__ = ["describe_pf", "is_interface_name", "select_pf"]
+__all__ = ["is_interface_name", "select_pf"]
 
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5,19}", re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r"[/:\s]")
@@ -36,11 +36,6 @@ def select_pf(selector: str, pfs: list[dict], sysfs: Sysfs | None = None) -> dic
     if not (is_pci_address(selector) or _MAC.fullmatch(selector) or is_interface_name(selector, _LONGEST_ALTNAME)):
         raise SriovError(f"{selector!r} is neither an interface name nor a PCI address nor a MAC address: {_there(pfs)}.")
     raise SriovError(f"No PF of this host is {selector!r}{_instead(selector, pfs, sysfs)}: {_there(pfs)}.")
-
-
-def describe_pf(pf: dict) -> str:
-    """``enp1s0 (0000:01:00.0)``, or the address alone where the PF has no interface."""
-    return f"{pf['name']} ({pf['pci_address']})" if pf["name"] else pf["pci_address"]
 
 
 def is_interface_name(text: str, longest: int = _LONGEST_NAME) -> bool:

@@ -17,10 +17,10 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._gone_cards import go
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT, ask_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import renamed, without_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_diff import as_diff
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_plan import PfPlan
-from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._udev import settle
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers

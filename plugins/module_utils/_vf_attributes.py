@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf
 
 __all__ = ["ATTRIBUTES", "Setting", "batch", "describe", "set_attributes", "settings"]
 

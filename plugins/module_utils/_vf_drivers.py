@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import has_interface
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_options import is_driver_name
-from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._udev import VfWatch
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import is_active
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder
+from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
-from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import ATTRIBUTES, describe, settings
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers, as_declared, is_bound_as
 
