@@ -12,7 +12,8 @@ from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim, domain_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import parse_port, put_back
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import parse_port
+from ansible_collections.vfpool.sriov.plugins.module_utils._ledger import put_back
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import (
     NO_DOMAIN,
     NO_NETWORK,

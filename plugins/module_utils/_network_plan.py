@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import running_owners
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import check_single, holders, read_leases
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import check_single, holders
+from ansible_collections.vfpool.sriov.plugins.module_utils._ledger import read_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import is_local, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_canonical import plain_uuid, same_network

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import read_leases
+from ansible_collections.vfpool.sriov.plugins.module_utils._ledger import read_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, NOT_RUNNING, error_code, libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, compare, expected_members, miscounted, why_stale
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, members_of, parse_network, parse_stored, pool_of

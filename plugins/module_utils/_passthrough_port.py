@@ -14,14 +14,8 @@ from typing import Any
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import guest_runs
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal, recorded
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import (
-    describe_lease,
-    holders,
-    member_of,
-    parse_port,
-    plug_element,
-    read_leases,
-)
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import describe_lease, holders, member_of, parse_port, plug_element
+from ansible_collections.vfpool.sriov.plugins.module_utils._ledger import read_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection, daemon_key, libvirt, network_key, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, runtime_folder
 from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree

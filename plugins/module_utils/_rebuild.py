@@ -16,7 +16,8 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._endings import held_
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import enter_leases, running_owners
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import check_single, holders, member_of, parse_port, read_leases
+from ansible_collections.vfpool.sriov.plugins.module_utils._leases import check_single, holders, member_of, parse_port
+from ansible_collections.vfpool.sriov.plugins.module_utils._ledger import read_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import libvirt, said_by_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import is_exclusive
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import explicit_text, members_of, parse_network, pool_of

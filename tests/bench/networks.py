@@ -24,7 +24,7 @@ REBUILD = """\
 import json, time
 import libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import read_leases
+from ansible_collections.vfpool.sriov.plugins.module_utils._ledger import read_leases
 from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import rebuild
 
 connection = libvirt.open("qemu:///system")
