@@ -16,15 +16,15 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incompl
 __all__ = ["gone_cards"]
 
 
-def gone_cards(sysfs: Sysfs, root: str = "/") -> list[str]:
+def gone_cards(pf: dict, sysfs: Sysfs, root: str = "/") -> list[str]:
     """A warning for each PF that was declared for the next boot and is not on this host, for which systemd waits at each boot.
 
-    Its files are not removed: the card may come back.
+    Its files are not removed: the card may come back. ``pf`` is one that is here.
     """
     before, after = paths("*", root)["unit"].split("*")
     declared = {path[len(before) : -len(after)] for path in glob.glob(f"{before}*{after}")}
-    if len(declared) < 2:
-        return []  # no other than that of the PF that this run is about
+    if declared.issubset(identities(pf)):
+        return []
     pfs = find_pfs(sysfs, Incomplete())
     gone = declared.difference(*map(identities, pfs))
     if any(pf["permanent_mac"] is None for pf in pfs):  # which may be the declared one

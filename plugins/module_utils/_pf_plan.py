@@ -19,7 +19,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._plan import NOTHING,
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import ATTRIBUTES
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers
-from ansible_collections.vfpool.sriov.plugins.module_utils._vf_plan import VfPlan, leave_to_guests, settings_to_keep
+from ansible_collections.vfpool.sriov.plugins.module_utils._vf_plan import VfPlan, leave_to_guests, refuse_late_guests, settings_to_keep
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_wish import wanted_vfs
 
 __all__ = ["PfPlan"]
@@ -80,9 +80,7 @@ class PfPlan:
         if not self._remakes_vfs and self._wish["on_in_use"] == "fail":
             declared, left = leave_to_guests(self._pf, declared)
             self.warnings += left
-        wanted, now = self._wish["drivers_autoprobe"], self._pf["drivers_autoprobe"]
-        probed = (now if wanted is None else wanted) is not False  # a kernel that has no such switch probes
-        return VfPlan(self._pf, declared, count, self._remakes_vfs, probed, self._kernel, self._drivers)
+        return VfPlan(self._pf, declared, count, self._remakes_vfs, self._wish["drivers_autoprobe"], self._kernel, self._drivers)
 
     def _add_steps(self, count: int, new_mode: bool, vfs: VfPlan, unknown_use: list[str]) -> None:
         """In the one order that every driver takes: a switch's mode only without VFs, rates only with the link up."""
@@ -101,7 +99,7 @@ class PfPlan:
             self._guard(vfs.loses_driver(), _REBIND, unknown_use)
         elif vfs.loses_driver():
             self._require_known_use(unknown_use)
-        vfs.add_steps(self.plan, partial(self._check, _REBIND))
+        vfs.add_steps(self.plan, partial(self._check, _REBIND), self._check_attributes)
         before, after = vfs.diff()
         if before or after:
             self.before["vfs"], self.after["vfs"] = before, after
@@ -156,6 +154,10 @@ class PfPlan:
         taken = [vf["index"] for vf in pf["vfs"]] if lost is None else lost
         self._refuse(pf, taken, change, unknown_use)
         self.affected += [entry for entry in affected(pf, taken) if entry not in self.affected]
+
+    def _check_attributes(self, changes: dict[int, dict]) -> None:
+        if self._wish["on_in_use"] == "fail":
+            refuse_late_guests(self._look_again()[0], changes)
 
     def _require_known_use(self, unknown_use: list[str]) -> None:
         """New VFs are looked at once more before they get a driver. Where that will not tell who uses them, none is made."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._boot_files import will_have_interface
 from ansible_collections.vfpool.sriov.plugins.module_utils._command import ENVIRONMENT
 from ansible_collections.vfpool.sriov.plugins.module_utils._configuration import NO_CONFIGURATION
 from ansible_collections.vfpool.sriov.plugins.module_utils._dependents import dependent_networks
@@ -54,8 +55,10 @@ def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict:
     with locked("PF", address, timeout, check=module.check_mode):
         sriov = look(everything)
         now, unknown_use = _for_plan(sriov)
+        _refuse_unread(sriov, "name", "What {} is called", "run this again in a moment")
         if module.params["eswitch_mode"]:
-            _refuse_unread_mode(sriov)
+            # Without it a card looks like one that has no switch.
+            _refuse_unread(sriov, "eswitch_mode", "The eswitch_mode of {}", "put that right, or leave eswitch_mode out")
         kernel, drivers = PfKernel(now, run, timeout, sysfs), VfDrivers(now, run, timeout, sysfs)
         wish = PfPlan(now, module.params, kernel, drivers, lambda: _for_plan(look(usage)), unknown_use)
         warnings = wish.warnings + (_lost_settings(now, sriov["incomplete"]) if wish.destroys_vfs else [])
@@ -64,7 +67,7 @@ def bring_about(module: AnsibleModule, sysfs: Sysfs) -> dict:
         if not module.check_mode and wish.plan.changed:
             wish.plan.apply()
             sriov = gather([address], everything, run, sysfs)
-    for warning in warnings + gone_cards(sysfs):
+    for warning in warnings + gone_cards(now, sysfs):
         module.warn(warning)
     if doubt:
         module.warn(f"Which networks hand out the VFs of {describe_pf(now)} is not known, so affected lacks them: {doubt}.")
@@ -88,17 +91,17 @@ def _for_plan(sriov: dict) -> tuple[dict, list[str]]:
     return pf, [reason for reason in reasons if reason not in (None, NO_LIBVIRT)]
 
 
-def _refuse_unread_mode(sriov: dict) -> None:
-    """Raise SriovError where the mode of the PF's switch could not be read: without that it looks like a card that has none."""
+def _refuse_unread(sriov: dict, key: str, what: str, remedy: str) -> None:
+    """Raise SriovError where a key of the PF could not be read that the plan cannot do without."""
+    (pf,) = sriov["pfs"]
     for entry in sriov["incomplete"]:
-        if entry["part"] == "eswitch_mode":
-            said = f"The eswitch_mode of {describe_pf(sriov['pfs'][0])} cannot be read ({entry['reason']})"
-            raise SriovError(f"{said}, so what to change is not known: put that right, or leave eswitch_mode out.")
+        if entry["part"] == key and pf[key] is None:
+            raise SriovError(f"{what.format(describe_pf(pf))} is not known ({entry['reason']}): {remedy}.")
 
 
 def _lost_settings(pf: dict, incomplete: list[dict]) -> list[str]:
     """A sentence about VFs whose settings nobody can keep, because they are not known. A driver that has none loses none."""
-    if pf["name"] is None:
+    if not will_have_interface(pf):
         return []
     unknown = [entry for entry in incomplete if entry["part"].endswith(".config") and entry["reason"] != NO_CONFIGURATION.format(pf["driver"])]
     said = "are not known, so those that are not declared here are lost when the VFs are made anew"

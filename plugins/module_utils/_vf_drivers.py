@@ -71,8 +71,8 @@ class VfDrivers:
         return {vf["index"]: as_declared(vf["driver"]) for vf in self._pf["vfs"] if vf["driver"] or self._is_kept_from_drivers(vf)}
 
     def to_keep(self, count: int) -> dict[int, str]:
-        """Of the first ``count`` VFs those that someone gave to a driver for user space, or keeps from every driver: a new VF gets the card's own."""
-        return {index: driver for index, driver in self.to_bring_back().items() if index < count and driver != "default"}
+        """Of the first ``count`` VFs those that have a driver, the card's own among them, and those that someone keeps from every driver."""
+        return {index: driver for index, driver in self.to_bring_back().items() if index < count}
 
     def _is_kept_from_drivers(self, vf: dict) -> bool:
         """Whether that a VF has no driver is someone's will, rather than for want of one."""

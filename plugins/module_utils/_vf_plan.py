@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import is_active
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
@@ -18,7 +19,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_attributes import ATTRIBUTES, describe, settings
 from ansible_collections.vfpool.sriov.plugins.module_utils._vf_drivers import VfDrivers, as_declared, is_bound_as
 
-__all__ = ["VfPlan", "leave_to_guests", "settings_to_keep"]
+__all__ = ["VfPlan", "leave_to_guests", "refuse_late_guests", "settings_to_keep"]
 
 # What a VF has when it is made; a setting that differs was made by someone.
 _FRESH = {
@@ -44,8 +45,8 @@ def settings_to_keep(pf: dict, count: int, kernel_says: Callable[[dict], bool]) 
     ``kernel_says`` tells whether a VF has its MAC address from an administrator rather than by chance.
     """
     kept = {}
-    for vf in pf["vfs"][:count]:
-        config = vf["config"] or {}
+    for vf in pf["vfs"]:
+        config = vf["config"] or {} if vf["index"] < count else {}
         made = {name: config[name] for name in _FRESH if config.get(name) not in (None, _FRESH[name])}
         if config.get("mac") and kernel_says(vf):
             made["mac"] = config["mac"]
@@ -70,6 +71,17 @@ def leave_to_guests(pf: dict, wanted: dict[int, dict]) -> tuple[dict[int, dict],
     return chosen, left
 
 
+def refuse_late_guests(pf: dict, changes: dict[int, dict]) -> None:
+    """Raise SriovError where ``changes`` would set otherwise what libvirt has set meanwhile for a guest that got the VF since the plan was made."""
+    for vf in pf["vfs"]:
+        taken = [name for name in changes.get(vf["index"], ()) if name in _OF_GUESTS]
+        if taken and _guests_of(vf):
+            raise SriovError(
+                f"The {' and '.join(taken)} of VF {vf['index']} of {describe_pf(pf)} cannot be set, because {_guests_of(vf)[0]} got the VF in the "
+                "meantime: run this again when that has ended, or say on_in_use: force."
+            )
+
+
 def _is_lent(vf: dict, driver: str | None) -> bool:
     """Whether libvirt has most likely taken a VF from ``driver`` and given it to VFIO for a guest, to put it back when that ends."""
     return driver is not None and not is_bound_as(vf["driver"], driver) and (vf["driver"] or "").startswith("vfio") and bool(_guests_of(vf))
@@ -91,14 +103,16 @@ def _why_left(vf: dict) -> str:
 class VfPlan:
     """What is declared for the VFs, against what they are. ``count`` is the number of VFs that there will be, and ``remade`` whether all are new.
 
-    ``probed`` tells whether the kernel gives new ones the card's own driver.
+    ``autoprobe`` is the option `drivers_autoprobe`: whether the kernel is to give new ones the card's own driver, None for what it does now.
     """
 
-    def __init__(self, pf: dict, wanted: dict[int, dict], count: int, remade: bool, probed: bool, kernel: PfKernel, drivers: VfDrivers) -> None:
-        self._pf, self._count, self._remade, self._probed, self._kernel, self._drivers = pf, count, remade, probed, kernel, drivers
+    def __init__(self, pf: dict, wanted: dict[int, dict], count: int, remade: bool, autoprobe: bool | None, kernel: PfKernel, drivers: VfDrivers) -> None:
+        self._pf, self._count, self._remade, self._autoprobe, self._kernel, self._drivers = pf, count, remade, autoprobe, kernel, drivers
         self._name = describe_pf(pf)
         self._now = {vf["index"]: vf for vf in pf["vfs"]}
         self._wanted = wanted
+        if not remade:
+            self._refuse_unlisted()
         self._attributes = {index: _only(declared, ATTRIBUTES) for index, declared in wanted.items()}
         self._vectors = {index: declared["msix_count"] for index, declared in wanted.items() if "msix_count" in declared}
         self._binding = {index: declared["driver"] for index, declared in wanted.items() if "driver" in declared}
@@ -107,13 +121,23 @@ class VfPlan:
         if self._vectors:
             drivers.refuse_msix()
 
+    def _refuse_unlisted(self) -> None:
+        unlisted = self._wanted.keys() - self._now
+        if unlisted:
+            raise SriovError(
+                f"vfs names VF {format_ranges(unlisted)} of {self._name}, which sysfs does not list: run this again when all VFs are made, "
+                "or make one that was removed by itself anew with all others, by num_vfs: 0 and then their number."
+            )
+
     def loses_driver(self) -> list[int]:
         """The VFs that lose their present driver, if only for a moment."""
         return sorted({*self._new_vectors(), *self._new_drivers()})
 
-    def add_steps(self, plan: Plan, check: Callable[[list[int]], object]) -> None:
-        """``check`` raises SriovError when someone holds one of the VFs; also one that was made anew may have found a guest."""
-        self._add_attributes(plan)
+    def add_steps(self, plan: Plan, check: Callable[[list[int]], object], check_attributes: Callable[[dict[int, dict]], object]) -> None:
+        """``check`` raises SriovError when someone holds one of the VFs, ``check_attributes`` when a guest got one of which it would change what is
+        the guest's; also a VF that was made anew may have found a guest.
+        """
+        self._add_attributes(plan, check_attributes)
         for index, vectors in self._new_vectors().items():
             old = None if self._remade else self._now[index]["msix_count"]
             set_to = partial(self._drivers.set_msix_count, index)
@@ -124,13 +148,13 @@ class VfPlan:
             undo = None if self._remade else partial(self._bind_back, indices)
             plan.add(words.format(format_ranges(indices), self._name), partial(self._drivers.bind, indices, driver), undo, partial(check, indices))
 
-    def _add_attributes(self, plan: Plan) -> None:
+    def _add_attributes(self, plan: Plan, check: Callable[[dict[int, dict]], object]) -> None:
         configs = {index: vf["config"] or {} for index, vf in self._now.items()}
         changes = self._attributes_of_new_vfs() if self._remade else self._other_attributes(configs)
         if changes:
             old = {index: {name: configs[index][name] for name in news if name in configs.get(index, {})} for index, news in changes.items()}
             undo = None if self._remade else partial(self._kernel.set_attributes, old)  # new VFs go again
-            plan.add(f"set {_listed(changes)} of {self._name}", partial(self._kernel.set_attributes, changes), undo)
+            plan.add(f"set {_listed(changes)} of {self._name}", partial(self._kernel.set_attributes, changes), undo, partial(check, changes))
 
     def _attributes_of_new_vfs(self) -> dict[int, dict]:
         kept = settings_to_keep(self._pf, self._count, self._kernel.mac_is_given)
@@ -150,8 +174,11 @@ class VfPlan:
     def _new_drivers(self) -> dict[int, str]:
         if not self._remade:
             return {index: driver for index, driver in self._binding.items() if not is_bound_as(self._now[index]["driver"], driver)}
-        bound = {**self._drivers.to_keep(self._count), **self._binding}
-        return {index: driver for index, driver in bound.items() if driver != "default" or not self._probed}
+        kept = self._drivers.to_keep(self._count)
+        if self._autoprobe is False:  # which is said of the card's own driver
+            kept = {index: driver for index, driver in kept.items() if driver != "default"}
+        probed = (self._pf["drivers_autoprobe"] if self._autoprobe is None else self._autoprobe) is not False  # a kernel without that switch probes
+        return {index: driver for index, driver in {**kept, **self._binding}.items() if driver != "default" or not probed}
 
     def _bind_back(self, indices: list[int]) -> None:
         self._drivers.bind_each({index: as_declared(self._now[index]["driver"]) for index in indices})

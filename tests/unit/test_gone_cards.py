@@ -3,13 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._boot_files import paths
 from ansible_collections.vfpool.sriov.plugins.module_utils._gone_cards import gone_cards
-from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
 
 HERE, GONE, GONE_SLOT = "enx525400aa0001", "enx525400aa0002", "pci0000:02:00.0"
@@ -30,7 +32,8 @@ def declare(root: Path, *keys: str) -> None:
 
 
 def told(tmp_path: Path) -> list[str]:
-    return gone_cards(Sysfs(str(tmp_path / "sys")), f"{tmp_path}/")
+    sysfs = Sysfs(str(tmp_path / "sys"))
+    return gone_cards(find_pfs(sysfs, Incomplete())[0], sysfs, f"{tmp_path}/")
 
 
 def test_a_declared_card_that_is_gone_is_named_with_each_of_its_files(tree: Tree, tmp_path: Path) -> None:
@@ -38,6 +41,15 @@ def test_a_declared_card_that_is_gone_is_named_with_each_of_its_files(tree: Tree
     of_mac, of_slot = told(tmp_path)
     assert GONE in of_mac and GONE_SLOT in of_slot
     assert all(path in of_mac for path in paths(GONE, f"{tmp_path}/").values())
+
+
+def test_the_only_declared_card_is_missed_too(tree: Tree, tmp_path: Path) -> None:
+    declare(tmp_path, HERE)
+    assert told(tmp_path) == []
+    shutil.rmtree(tmp_path / "etc")
+    declare(tmp_path, GONE)
+    (said,) = told(tmp_path)
+    assert GONE in said
 
 
 def test_nothing_is_said_of_cards_that_are_there_by_their_address_or_by_their_slot(tree: Tree, tmp_path: Path) -> None:

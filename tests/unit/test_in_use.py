@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _namespaces
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 from ansible_collections.vfpool.sriov.tests.unit.recorded_kernel import RecordedKernel
 from ansible_collections.vfpool.sriov.tests.unit.wishes import foretell, plan, refusal
 
@@ -160,6 +161,24 @@ def test_a_guests_mac_and_vlan_stay_while_it_has_the_vf(kernel: RecordedKernel) 
     assert wish.after["vfs"][0] == {"vlan": 7, "trust": True}
 
 
+@pytest.mark.parametrize("number", ["3", "5"])
+def test_a_guest_that_starts_after_the_plan_was_made_keeps_its_mac_and_vlan(kernel: RecordedKernel, number: str) -> None:
+    """Libvirt hands a VF out as soon as its interface is there, which for the first of many is long before the last."""
+    kernel.link["vfinfo_list"] = [{"vf": index, "address": "00:00:00:00:00:00", "trust": False} for index in range(5)]
+    wish = plan(kernel, num_vfs=number, vfs=[{"index": "0", "vlan": 100, "trust": True}])
+    kernel.before_write[f"sriov_numvfs={number}"] = lambda: kernel.used_by.update({0: [GUEST]})
+    kernel.used_by[0] = [GUEST] if number == "3" else []
+    with pytest.raises(SriovError, match=r"^The vlan of VF 0 of enp1s0 .* cannot be set, because guest web1 \(network fast\) got the VF in the meantime: run "):
+        wish.plan.apply()
+    assert not any(line.startswith("ip -batch") for line in kernel.log)
+    assert kernel.read()["num_vfs"] == int(number)  # not even the undo takes it
+    kernel.used_by[0] = []
+    trusting = plan(kernel, num_vfs=number, vfs=[{"index": "0", "trust": True}])
+    kernel.used_by[0] = [GUEST]
+    trusting.plan.apply()
+    assert any(line.startswith("ip -batch") for line in kernel.log)
+
+
 def test_a_mac_stays_where_it_is_not_known_whether_a_guest_has_the_vf(kernel: RecordedKernel) -> None:
     kernel.link["vfinfo_list"] = [{"vf": 0, "address": "52:54:00:00:00:99", "trust": False}]
     pf = kernel.read()
@@ -231,9 +250,7 @@ def test_a_vf_that_udev_renames_while_its_holders_are_looked_for_is_looked_at_ag
     assert foretell(kernel, num_vfs="4")[0]["actions"] == ["destroy VF 0-2 of enp1s0 (0000:01:00.0)", "make 4 VFs on enp1s0 (0000:01:00.0)"]
 
 
-def test_no_vfs_are_made_where_it_cannot_be_told_who_takes_them_before_they_have_their_drivers(
-    kernel: RecordedKernel, installed: bool
-) -> None:
+def test_no_vfs_are_made_where_it_cannot_be_told_who_takes_them_before_they_have_their_drivers(kernel: RecordedKernel, installed: bool) -> None:
     """They could neither be bound nor, for the same reason, be destroyed again."""
     kernel.pf.resize(0)
     options: dict = {"num_vfs": "2", "vfs": [{"index": "0-1", "driver": "none"}]}
@@ -249,7 +266,7 @@ def test_no_vfs_are_made_where_it_cannot_be_told_who_takes_them_before_they_have
 @pytest.mark.parametrize("mode", ["legacy", "switchdev"])
 def test_a_mode_of_the_switch_that_cannot_be_read_is_not_taken_for_any(kernel: RecordedKernel, installed: bool, mode: str) -> None:
     kernel.refusals["devlink -j dev eswitch show pci/0000:01:00.0"] = "kernel answers: Connection timed out"
-    sentence = r"^The eswitch_mode of enp1s0 \(0000:01:00\.0\) cannot be read \(kernel answers: Connection timed out\), so .*leave eswitch_mode out\.$"
+    sentence = r"^The eswitch_mode of enp1s0 .* is not known \(kernel answers: Connection timed out\): put that right, or leave eswitch_mode out\.$"
     with pytest.raises(SriovError, match=sentence):
         foretell(kernel, eswitch_mode=mode)
     assert not foretell(kernel, num_vfs="3")[0]["changed"]
@@ -273,3 +290,13 @@ def test_settings_that_cannot_be_kept_because_they_are_not_known_are_lost_aloud(
     assert warning.startswith("The settings of vfs[1-2] of enp1s0 (0000:01:00.0) are not known, so those that are not declared here are lost when")
     kernel.link["vfinfo_list"] = []  # of a driver that has no settings
     assert not any("settings" in warning for warning in foretell(kernel, num_vfs="2", on_in_use="force")[1])
+    kernel.pf.elsewhere()
+    _result, (warning, *_others) = foretell(kernel, pf="0000:01:00.0", num_vfs="2", on_in_use="force")
+    assert warning.startswith("The settings of vfs[0-2] of 0000:01:00.0 are not known")
+
+
+def test_a_pf_that_udev_is_yet_to_rename_is_not_said_to_have_no_interface(kernel: RecordedKernel, installed: bool, udev: Path) -> None:
+    kernel.pf.renamed("eth0")
+    kernel.sysfs = Sysfs(str(kernel.tree.root), str(udev))
+    with pytest.raises(SriovError, match=r"^What 0000:01:00\.0 is called is not known \(udev has not finished with the interface.*: run this again"):
+        foretell(kernel, pf="0000:01:00.0", link="up")

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_diff import as_diff
 from ansible_collections.vfpool.sriov.tests.unit.recorded_kernel import RecordedKernel
-from ansible_collections.vfpool.sriov.tests.unit.wishes import failure, plan
+from ansible_collections.vfpool.sriov.tests.unit.wishes import failure, plan, refusal
 
 
 def test_a_new_number_of_vfs_passes_through_zero(kernel: RecordedKernel) -> None:
@@ -154,12 +155,37 @@ def test_new_vfs_get_the_drivers_that_the_old_ones_were_given_and_none_where_non
 @pytest.mark.parametrize("said", [{"drivers_autoprobe": False}, {}])
 def test_a_new_vf_gets_the_default_driver_that_is_declared_although_the_kernel_gives_it_none(kernel: RecordedKernel, said: dict) -> None:
     kernel.pf.write(sriov_drivers_autoprobe=int("drivers_autoprobe" in said))
+    kernel.pf.vf(0).nameless().bound_to(None)
     wish = plan(kernel, num_vfs="4", vfs=[{"index": "1-2", "driver": "default"}], **said)
     assert wish.plan.actions[-1] == "bind VF 1-2 of enp1s0 (0000:01:00.0) to default"
     wish.plan.apply()
     assert [vf["driver"] for vf in kernel.read()["vfs"]] == [None, "igbvf", "igbvf", None]
     assert kernel.read()["drivers_autoprobe"] is False
     assert plan(kernel, num_vfs="4", vfs=[{"index": "1-2", "driver": "default"}], **said).plan.actions == []
+
+
+def test_a_new_vf_keeps_the_default_driver_that_the_old_one_had_although_the_kernel_gives_it_none(kernel: RecordedKernel) -> None:
+    kernel.pf.write(sriov_drivers_autoprobe=0)
+    kernel.pf.vf(1).nameless().bound_to(None)
+    assert len(plan(kernel, num_vfs="4", drivers_autoprobe=False).plan.actions) == 2  # which says that it is to have none
+    plan(kernel, num_vfs="4").plan.apply()
+    assert [vf["driver"] for vf in kernel.read()["vfs"]] == ["igbvf", None, "igbvf", None]
+
+
+@pytest.mark.parametrize("declared", [{"driver": "default"}, {"trust": True}, {"msix_count": 4}])
+def test_what_is_declared_for_a_vf_that_sysfs_does_not_list_is_refused(kernel: RecordedKernel, declared: dict) -> None:
+    kernel.pf.write(sriov_vf_total_msix=64)
+    kernel.log.clear()
+    os.unlink(f"{kernel.pf.path}/virtfn1")
+    said = refusal(kernel, vfs=[{"index": "0-2", **declared}])
+    assert said.startswith("vfs names VF 1 of enp1s0 (0000:01:00.0), which sysfs does not list: run this again when all VFs are made, or make one")
+    assert plan(kernel, num_vfs="4", on_in_use="force", vfs=[{"index": "0-2", **declared}]).plan.changed
+
+
+def test_settings_are_kept_by_the_index_of_a_vf_also_where_one_before_it_is_missing(kernel: RecordedKernel) -> None:
+    kernel.link["vfinfo_list"] = [{"vf": index, "address": "00:00:00:00:00:00", "trust": True} for index in range(3)]
+    os.unlink(f"{kernel.pf.path}/virtfn1")
+    assert plan(kernel, num_vfs="2", on_in_use="force").plan.actions[-1] == "set trust on of VF 0 of enp1s0 (0000:01:00.0)"
 
 
 @pytest.mark.parametrize(("now", "said"), [(0, {"drivers_autoprobe": True}), (1, {})])
