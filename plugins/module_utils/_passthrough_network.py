@@ -33,7 +33,7 @@ __all__ = ["bring_to_state", "describe_networks"]
 
 def bring_to_state(options: dict, check: bool, warn: Callable[[str], None]) -> dict:
     """The module's result. In check mode it is the same, but nothing is written."""
-    uri = options["uri"]
+    uri, warn = options["uri"], _once(warn)
     if options["state"] == "rendered":
         return {"changed": False, "xml": network_text(definition(options, _judge(options, host_pfs(uri), False, warn).pool))}
     # One lock for all networks of a daemon: that none of them hands out a VF of this one holds only while none of them changes.
@@ -44,6 +44,18 @@ def bring_to_state(options: dict, check: bool, warn: Callable[[str], None]) -> d
         first = next(views)
         with connection(uri) as connected:
             return _Run(connected, options, Journal(network_key(options["name"], uri), folder), check, warn).converge(chain([first], views))
+
+
+def _once(warn: Callable[[str], None]) -> Callable[[str], None]:
+    """``warn``, for who may come upon the same twice."""
+    told = set()
+
+    def warn_once(message: str) -> None:
+        if message not in told:
+            told.add(message)
+            warn(message)
+
+    return warn_once
 
 
 class _View(NamedTuple):
@@ -59,24 +71,27 @@ class _View(NamedTuple):
         return self.pfs if self.final else None
 
 
-def _views(options: dict, check: bool, warn: Callable[[str], None]) -> Iterator[_View]:
-    """What the live network may go on with, and, where consumers have taken VFs away, what there is to make it anew: only the VFs that are here."""
+def _views(options: dict, check: bool, warn: Callable[[str], None], recovered: dict | None = None) -> Iterator[_View]:
+    """What the live network may go on with, and, where consumers have taken VFs away, what there is to make it anew: only the VFs that are here.
+
+    The live network is ``recovered``, a dict of ``read_network``, where that is known already.
+    """
     pfs = host_pfs(options["uri"])
-    lent, taken = _lend(options, pfs)
+    lent, taken = _lend(options, pfs, recovered)
     yield _judge(options, lent, check, warn, taken)
     if (lent, taken) != (pfs, frozenset()):
         yield _judge(options, pfs, check, warn)
 
 
-def _lend(options: dict, pfs: list[dict] | None) -> tuple[list[dict] | None, frozenset[str]]:
+def _lend(options: dict, pfs: list[dict] | None, live: dict | None) -> tuple[list[dict] | None, frozenset[str]]:
     """What ``lend_names`` tells of the network, if any VF of this host lacks its interface and libvirt can be asked."""
-    name, uri = options["name"], options["uri"]
-    if pfs and options["state"] == "present" and any(vf["name"] is None for pf in pfs for vf in pf["vfs"]):
-        with suppress(SriovError), connection(uri, readonly=True) as connected:
-            network = find_network(connected, name)
-            if network is not None and network.isActive():
-                return lend_names(pfs, read_network(network))
-    return pfs, frozenset()
+    if not pfs or options["state"] != "present" or all(vf["name"] for pf in pfs for vf in pf["vfs"]):
+        return pfs, frozenset()
+    if live is None:
+        with suppress(SriovError), connection(options["uri"], readonly=True) as connected:
+            network = find_network(connected, options["name"])
+            live = read_network(network) if network is not None and network.isActive() else None
+    return (pfs, frozenset()) if live is None else lend_names(pfs, live)
 
 
 def _judge(options: dict, pfs: list[dict] | None, check: bool, warn: Callable[[str], None], taken: frozenset[str] = frozenset()) -> _View:
@@ -120,10 +135,24 @@ class _Run:
         before = found
         if recovery.plan.changed and found is not None:
             before = as_recovered(found, recovery, first.known) if self.check else self._read()
-        for view in chain([first], views):
+            # Until now it may not have been known what its consumers have taken away.
+            views = _views(self.options, self.check, self.warn, before)
+        else:
+            views = chain([first], views)
+        try:
+            result = self._fulfil(views, found, before, recovery.forgotten)
+        except SriovError as error:
+            if recovery.plan.changed and not self.check:
+                error.result.update(changed=True, actions=recovery.plan.actions)
+            raise
+        return {**result, "changed": recovery.plan.changed or result["changed"], "actions": recovery.plan.actions + result["actions"]}
+
+    def _fulfil(self, views: Iterator[_View], found: dict | None, before: dict | None, forgotten: list[dict]) -> dict:
+        """The result of all that comes after the recovery, which has made, or will have made, ``before`` of what was ``found``."""
+        for view in views:
             if view.pool is None:
                 return self._foretell_no_more(found, view)
-            planner = self._plan(before, recovery.forgotten, view)
+            planner = self._plan(before, forgotten, view)
             if not planner.renews:
                 break
         self._check_overlap(planner, view.known)
@@ -135,8 +164,8 @@ class _Run:
             close_record(self.connected, self.name, self.journal)
         after = found if self.check else self._read() if plan.changed else before
         return {
-            "changed": recovery.plan.changed or plan.changed,
-            "actions": recovery.plan.actions + plan.actions,
+            "changed": plan.changed,
+            "actions": plan.actions,
             "diff": {"before": planner.before, "after": planner.after},
             "network": report(after, view.known) if after else None,
         }

@@ -16,8 +16,9 @@ from functools import partial
 import pytest
 
 from ansible_collections.vfpool.sriov.tests.integration.cut import URI, Cut
-from ansible_collections.vfpool.sriov.tests.integration.host import Host
+from ansible_collections.vfpool.sriov.tests.integration.host import FIREWALL, Host
 from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
+from ansible_collections.vfpool.sriov.tests.sysfs_tree import PF
 
 CHANGE = {"name": "n", "pf": "enp1s0", "vlan": 7, "uri": URI}
 JOURNAL = "run/vfpool.sriov/network-n.rebuild"
@@ -25,8 +26,12 @@ GUEST = "e4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a"
 
 
 @pytest.fixture
-def warm(host: Host) -> Warm:
-    host.tree.pf("enp1s0", "0000:01:00.0", vfs=5)
+def card(host: Host) -> PF:
+    return host.tree.pf("enp1s0", "0000:01:00.0", vfs=5)
+
+
+@pytest.fixture
+def warm(host: Host, card: PF) -> Warm:
     return Warm(host)
 
 
@@ -64,6 +69,42 @@ def test_a_run_that_is_killed_at_any_call_is_finished_by_the_next(host: Host, wa
             break
         number += 1
     assert unfinished >= 5, "stop, start and three leases were each cut short at least once"
+
+
+def half_done(host: Host, warm: Warm) -> str:
+    """A consumer's lease in a network whose rebuild was killed while libvirt did not know it."""
+    number = 8
+    while True:
+        warm.forget()
+        warm.module("passthrough_network", name="n", pf="enp1s0")
+        lease = warm.module("passthrough_port", **FIREWALL)["port"]["uuid"]
+        host.sighup()  # libvirt loses count, so a rebuild is due
+        with Cut(host, number):
+            warm.attempt("passthrough_network", name="n", pf="enp1s0", uri=URI)
+        if (host.root / JOURNAL).exists() and "n" not in host.virsh("net-list --name"):
+            return str(lease)
+        number += 1
+
+
+def test_a_killed_run_is_finished_although_a_consumer_has_taken_its_vf_away_meanwhile(host: Host, warm: Warm, card: PF):
+    """The network does not run then, and it alone can tell whose the VF is that has no interface here any more."""
+    lease = half_done(host, warm)
+    card.vf(0).elsewhere()
+    foretold = warm.module("passthrough_network", name="n", pf="enp1s0", _ansible_check_mode=True)
+    finished = warm.module("passthrough_network", name="n", pf="enp1s0")
+    assert finished["actions"] == foretold["actions"] != []
+    assert [(member["index"], member["lease"]["port"]) for member in finished["network"]["pool"]["members"] if member["lease"]] == [(0, lease)]
+    assert not warm.module("passthrough_network", name="n", pf="enp1s0")["changed"]
+
+
+def test_a_run_that_fails_after_it_has_finished_another_tells_what_it_did(host: Host, warm: Warm):
+    half_done(host, warm)
+    foretold = warm.attempt("passthrough_network", name="n", state="absent", _ansible_check_mode=True)
+    failed = warm.attempt("passthrough_network", name="n", state="absent")
+    assert foretold and failed and "firewall holds enp1s0v0" in failed["msg"] == foretold["msg"]
+    assert failed["changed"] and len(failed["actions"]) == 1
+    assert "actions" not in foretold
+    assert [lease["owner"] for lease in host.ports("n")] == ["firewall"]
 
 
 def test_leases_go_back_in_the_order_of_the_pool(host: Host, warm: Warm):
