@@ -1,14 +1,17 @@
 # Copyright: (c) 2026, the vfpool.sriov authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: a VF that two networks hand out, or a network and a guest by itself, which libvirt does not notice."""
+"""Private to this collection: a VF that two networks hand out, or that is used by something else, which libvirt does not notice."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+from ansible_collections.vfpool.sriov.plugins.module_utils._claims import is_active
+from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import guest_claims, running_guests
+from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import function_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import member_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
@@ -16,7 +19,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import 
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import parse_stored, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
-__all__ = ["Devices", "find_overlaps", "held_otherwise", "unleased"]
+__all__ = ["Devices", "find_overlaps", "held_otherwise", "unleased", "used_otherwise"]
 
 
 class Devices:
@@ -78,6 +81,29 @@ def unleased(connected: Any, devices: Devices, leases: list[dict]) -> list[tuple
     leased = {(lease["owner_uuid"], member) for lease in leases for member in devices.shared([member_of(lease) or ""])}
     claims = [(member, guest) for device, guest in guest_claims(running_guests(connected)) for member in devices.shared([device])]
     return [(member, guest) for member, guest in claims if (guest["uuid"], member) not in leased]
+
+
+def used_otherwise(devices: Devices, leases: list[dict]) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Of ``devices`` without one of ``leases``: who uses each, in words, and why it is not known of others. Those of no use are in neither.
+
+    That is anything on this host but libvirt's ports and running guests, which are told by libvirt itself and not as of a moment ago.
+    """
+    leased = {member for lease in leases for member in devices.shared([member_of(lease) or ""])}
+    sriov = gather(None, frozenset(("min", "usage")))
+    reasons = "; ".join(dict.fromkeys(entry["reason"] for entry in sriov["incomplete"] if entry["part"].endswith("used_by")))
+    used, unknown = {}, {}
+    for vf in [vf for pf in sriov["pfs"] for vf in pf["vfs"] if vf["pci_address"]]:
+        for member in devices.shared([vf["pci_address"]]):
+            others = [entry for entry in vf["used_by"] or () if entry["kind"] != "libvirt_port" and not _runs(entry)]
+            if member not in leased and others:
+                used[member] = list(map(describe_holder, others))
+            elif member not in leased and vf["used_by"] is None:
+                unknown[member] = reasons
+    return used, unknown
+
+
+def _runs(entry: dict) -> bool:
+    return entry["kind"] == "libvirt_domain" and is_active(entry)
 
 
 def _documents(network: Any, recorded: bool) -> list[str]:

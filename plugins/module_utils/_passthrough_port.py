@@ -9,6 +9,7 @@ import copy
 import hashlib
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
@@ -24,7 +25,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import ho
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, expected_members, is_exclusive
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, network_text, new_element, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import counted, find_network, read_network
-from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, find_overlaps, unleased
+from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, find_overlaps, unleased, used_otherwise
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._port_xml import port_element, settings_of_network
@@ -37,7 +38,7 @@ __all__ = ["bring_port_to_state"]
 _IDENTITY = ("owner_uuid", "owner_name", "mac")
 
 
-def bring_port_to_state(options: dict, check: bool) -> dict:
+def bring_port_to_state(options: dict, check: bool, warn: Callable[[str], None]) -> dict:
     """The module's result. In check mode it is the same, but nothing is written, and a port that would be made is in the diff alone."""
     _check_uuids(options)
     name = options["owner_name"]
@@ -48,7 +49,11 @@ def bring_port_to_state(options: dict, check: bool) -> dict:
     uri = options["uri"]
     folder = runtime_folder(daemon_key(uri))
     with locked("libvirt", daemon_key(uri), check=check, folder=folder), connection(uri) as connected:
-        return _Port(connected, options, Journal(network_key(options["network"], uri), folder), check).converge()
+        run = _Port(connected, options, Journal(network_key(options["network"], uri), folder), check)
+        result = run.converge()
+    if run.doubt:
+        warn(run.doubt)
+    return result
 
 
 def _check_uuids(options: dict) -> None:
@@ -67,6 +72,7 @@ class _Port:
         self.connected, self.options, self.journal, self.check = connected, options, journal, check
         self.name = options["network"]
         self.plan = Plan()
+        self.doubt = ""  # what may be wrong with the member that was chosen
         self.foretold = ""  # the document of the port that the plan makes, as far as libvirt lets us know
 
     def converge(self) -> dict:
@@ -147,9 +153,10 @@ class _Port:
         plug = self.options["plug"]
         live = parse_network(network.XMLDesc(0))
         self._check_settings(live)
-        self.members = self._there(expected_members(pool_of(live), self.pfs))
+        self.pool = pool_of(live)
+        self.members = self._there(expected_members(self.pool, self.pfs))
         self.exclusive = is_exclusive(live, self.options["portgroup"])
-        self.others = self._held_otherwise(pool_of(live)) if self.exclusive else []
+        self.others = self._held_otherwise(self.pool) if self.exclusive else []
         member = named = self._check_plug(live, plug) if plug else None
         if self.exclusive:
             self._check_count(network, "run vfpool.sriov.passthrough_network, which counts them anew")
@@ -237,7 +244,7 @@ class _Port:
             with said_by_libvirt(f"tell the leases of the network {name}"):
                 for lease in leases + (read_leases(other) if other is not None and other.isActive() else []):
                     found.update(((lease["owner_uuid"], member), lease["owner_name"]) for member in devices.shared([member_of(lease) or ""]))
-        return [{"owner_name": name, "owner_uuid": owner, "plug": {"interface": member}} for (owner, member), name in found.items()]
+        return [_held(member, name, owner) for (owner, member), name in found.items()]
 
     def _next(self) -> str | None:
         """The member for a consumer that names none, the same in check mode and when it is taken; None on a bridge of the host, which has none."""
@@ -249,11 +256,14 @@ class _Port:
 
     def _free(self, members: list[str]) -> str:
         """The first member that nobody holds. Raises SriovError when there is none, so that check mode foretells that too."""
-        held = [*self.leases, *self.others]
+        used, unknown = used_otherwise(Devices(self.pool, self.pfs), self.leases) if self.pfs is not None else ({}, {})
+        held = [*self.leases, *self.others, *(_held(member, user, "") for member, users in used.items() for user in users)]
         taken = {member_of(one) for one in held}
-        free = [member for member in members if member not in taken]
+        free = sorted((member for member in members if member not in taken), key=lambda member: member in unknown)
         if not free:
             raise SriovError(f"The network {self.name} has no free member, for {holders(held)}: release one, or make its pool larger.")
+        if free[0] in unknown:
+            self.doubt = f"Whether anything but libvirt's guests uses {free[0]} of the network {self.name} is not known: {unknown[free[0]]}."
         return free[0]
 
     def _least_used(self, members: list[str]) -> str:
@@ -318,6 +328,11 @@ class _Port:
         if wrong or member_of(found) not in (plug["interface"], plug["address"] and normal_pci_address(plug["address"])):
             said = f"is on {member_of(found)} with mode {held.get('mode')}"
             raise SriovError(f"The lease {found['port']} of the network {self.name} {said}, not on what plug says: {remedy}.")
+
+
+def _held(member: str, owner_name: str, owner_uuid: str) -> dict:
+    """What holds a member without a lease, as if it were one."""
+    return {"owner_name": owner_name, "owner_uuid": owner_uuid, "plug": {"interface": member}}
 
 
 def _named(key: str, value: object) -> str:

@@ -67,6 +67,8 @@ options:
       - The VF is in the pool of another network, or will be again once the interrupted rebuild of that is finished.
       - Or a running guest has the VF without a lease of this network, by its own definition or from a network that does not run.
         A run that neither defines nor starts nor rebuilds the network only warns of such a guest.
+      - Of VFs that something else uses (a bridge, an address of the host, a container, a process), a run that defines, starts or rebuilds the network
+        only warns, whatever is said here, as that may be over when a guest gets them.
     type: str
     choices:
       fail: Fail before anything is written, and name the other network or the guest.

@@ -10,7 +10,8 @@ short_description: Take, confirm and give back one member of an interface pool
 description:
   - Takes a lease of a libvirt network for something that libvirt does not start itself, such as a container, a DPDK process or another hypervisor.
   - The lease is in libvirt's own ledger, as one of its network ports, so no guest is ever given the same VF.
-  - A member that another network has leased too, or that a running guest has in any other way, is not given.
+  - A member that another network has leased too, or that a running guest has in any other way, is not given. Nor is one chosen that the host
+    itself, a container, a process or a guest that is shut off uses; who names it in O(plug) is taken to know of that.
     In modes in which guests share members, nobody holds one alone, and this is not checked.
   - While libvirt has lost count of the leases, as after a SIGHUP or C(net-update --live), it hands out VFs that are held.
     Then no lease is made. A run of M(vfpool.sriov.passthrough_network) puts that right and keeps every lease.
@@ -199,7 +200,7 @@ def main() -> None:
     )
     respawn_where("libvirt", "lxml")
     try:
-        result = bring_port_to_state(module.params, module.check_mode)
+        result = bring_port_to_state(module.params, module.check_mode, module.warn)
     except SriovError as error:
         module.fail_json(msg=str(error), **error.result)
     if not module._diff:

@@ -56,8 +56,8 @@ renew
 while read -r _; do
     umount --lazy --recursive "$host"
     umount --lazy "$layers"
-    for link in $(ip -o link show type bridge | cut -d: -f2); do
-        ip link delete "$link"
+    for link in $(ip -o link show | cut -d: -f2 | cut -d@ -f1 | grep -vw lo); do
+        ip link delete "$link" 2>/dev/null || true # it went with its other end
     done
     renew
 done

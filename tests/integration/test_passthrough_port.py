@@ -154,7 +154,7 @@ def test_a_member_that_leaves_the_pool_in_the_middle_of_a_run_is_told_in_one_sen
         options.update(uri="qemu:///system", network="n", state="present", owner_name="firewall", uuid="f39f8f9f-9f9f-4f9f-9f9f-9f9f9f9f9f9f",
                        owner_uuid="c4b0a5a6-6a4a-4f3b-9d2e-3d6f8f0f5b7a", plug={"interface": "enp1s0v1", "address": None, "type": None, "mode": None})
         try:
-            bring_port_to_state(options, False)
+            bring_port_to_state(options, False, print)
         except SriovError as error:
             print(error)
     """
