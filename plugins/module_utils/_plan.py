@@ -53,8 +53,8 @@ class Plan:
     def apply(self) -> None:
         """Do every step; if one fails, undo it and those before it in reverse order, then raise its error.
 
-        A ``SriovError`` comes out with what was undone, and what could not be, added to its message. Anything else,
-        a termination signal turned into an exception included, is undone in the same way and raised as it is.
+        Its error comes out as a ``SriovError`` with what was undone, and what could not be, added to its message.
+        What is no failure of the step, such as an interruption by the keyboard, is undone in the same way and raised as it is.
         """
         begun: list[Step] = []
         try:
@@ -68,6 +68,8 @@ class Plan:
                 outcome = _undo(begun[::-1])
             if isinstance(error, SriovError):
                 raise SriovError(str(error) + outcome, **error.result) from error
+            if isinstance(error, Exception) and outcome:
+                raise SriovError(f"{' '.join(str(error).split()).rstrip('.') or type(error).__name__}.{outcome}") from error
             raise
 
 

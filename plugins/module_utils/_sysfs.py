@@ -11,12 +11,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError, Unreadable
 
 __all__ = ["Incomplete", "Sysfs"]
 
 _Answer = TypeVar("_Answer")
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
+
+
+class SysfsError(OSError, SriovError):
+    """An entry that is there and cannot be read: who lists what an answer lacks takes it for an OSError, a user reads its sentence."""
+
+    def __init__(self, code: int | None, reason: str | None, path: str) -> None:
+        OSError.__init__(self, code, reason, path)
+        self.result = {}
+
+    def __str__(self) -> str:
+        return f"{self.filename} cannot be read ({self.strerror}): run this again, as root, and see journalctl -k if it stays so."
 
 
 class Incomplete:
@@ -56,7 +67,7 @@ class Sysfs:
     """The tree below ``root``, read with as few system calls as each kind of entry allows.
 
     An entry that does not exist is None: the device has no such property.
-    Any other failure is an OSError, for the caller to report.
+    Any other failure is a SysfsError, for the caller to report.
     ``udev`` is where udev keeps what it knows of devices; only the real /sys has one.
     """
 
@@ -100,7 +111,7 @@ class Sysfs:
         except OSError as error:
             if error.errno in _ABSENT:
                 return None
-            raise
+            raise SysfsError(error.errno, error.strerror, f"{self.root}/{path}") from None
 
     def write(self, path: str, value: str) -> None:
         """Write by one system call without a newline or a buffer, so that the driver's own errno comes back as the OSError."""

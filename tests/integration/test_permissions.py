@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.vfpool.sriov.tests.integration.host import CHECKOUT, FIREWALL, Host
 from ansible_collections.vfpool.sriov.tests.integration.warm import Warm
+from ansible_collections.vfpool.sriov.tests.sysfs_tree import PF
 
 NOBODY = 65534
 NETWORK = {"name": "n", "pf": "enp1s0"}
@@ -30,6 +31,13 @@ def warm(host: Host) -> Warm:
 def as_nobody(host: Host, warm: Warm) -> None:
     host.run("chmod", "a+x", *map(str, CHECKOUT.parents))  # modules import from there
     warm.user = NOBODY
+
+
+@pytest.mark.parametrize(("module", "options"), [("passthrough_network", {"name": "n"}), ("sriov_pf", {"link": "up", "persist": False})])
+def test_a_file_of_the_kernel_that_cannot_be_read_is_named_in_a_sentence(host: Host, card: PF, module: str, options: dict):
+    card.unreadable("net/enp1s0/flags")
+    refusal = host.refusal(module, pf="enp1s0", **options)
+    assert refusal.startswith("/sys/class/net/enp1s0/flags cannot be read (Input/output error): run this again, as root, and see journalctl -k")
 
 
 def test_who_became_root_without_the_path_of_root_runs_what_only_root_runs(host: Host, tmp_path: Path):

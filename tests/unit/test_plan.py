@@ -65,6 +65,18 @@ def test_an_undo_that_fails_is_named_and_the_others_still_run() -> None:
     assert undone == ["first"]
 
 
+def test_what_could_not_be_undone_is_told_whatever_it_was_that_failed() -> None:
+    plan = Plan()
+    plan.add("first", lambda: None, refuse)
+    plan.add("second", break_down)
+    with pytest.raises(SriovError, match=r"^disk full\. Could not be undone: first \(The driver refuses\.\)\.$"):
+        plan.apply()
+    plan = Plan()
+    plan.add("first", break_down)
+    with pytest.raises(OSError, match="^disk full$"):  # which whoever knows it puts into better words
+        plan.apply()
+
+
 def test_an_interruption_is_undone_too_and_passed_on_unchanged() -> None:
     undone: list[str] = []
 
