@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from importlib.util import find_spec
 from typing import Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import connection
+from ansible_collections.vfpool.sriov.plugins.module_utils._lxml import etree
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, parse_network, pool_of
 
 __all__ = ["dependent_networks"]
@@ -19,15 +19,12 @@ _URI = "qemu:///system"
 
 def dependent_networks(pf: dict) -> tuple[list[dict], str | None]:
     """Each of them as an entry of `affected`, and why there may be more than could be found."""
-    missing = [library for library in ("libvirt", "lxml") if find_spec(library) is None]
-    if missing:
-        return [], f"Python libraries are missing (install {' and '.join(f'python3-{library}' for library in missing)})"
-    library = libvirt()
     try:
-        with closing(library.openReadOnly(_URI)) as connected:
+        etree()  # which reads the networks
+        with connection(_URI, readonly=True) as connected:
             return [_entry(network) for network in connected.listAllNetworks(0) if network.isActive() and _hands_out(network, pf)], None
-    except library.libvirtError as error:
-        return [], f"libvirt at {_URI} does not list its networks ({' '.join(str(error).split())})"
+    except SriovError as error:
+        return [], str(error).rstrip(".")
 
 
 def _hands_out(network: Any, pf: dict) -> bool:

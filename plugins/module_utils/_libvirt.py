@@ -14,7 +14,8 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._interpreter import require
 
-__all__ = ["NO_DOMAIN", "NO_NETWORK", "NO_PORT", "connection", "daemon_key", "error_code", "is_local", "libvirt", "network_key", "said_by_libvirt"]
+__all__ = ["NOT_RUNNING", "NO_DOMAIN", "NO_NETWORK", "NO_PORT", "connection", "daemon_key", "error_code", "is_local", "libvirt", "network_key",
+           "said_by_libvirt"]  # fmt: skip
 
 # Of virterror.h; by number, because explaining must not need a binding that knows every name.
 _AUTHENTICATION = (29, 45, 79, 80, 88)
@@ -41,7 +42,25 @@ def _split(uri: str) -> SplitResult:
 def _host(parts: SplitResult) -> str:
     """The host that a URI names, empty for this one. With a port it is another, to which that may be a tunnel."""
     host = parts.netloc.rpartition("@")[2].lower()
-    return "" if host in ("localhost", "127.0.0.1", "[::1]", os.uname().nodename.lower()) else host
+    return "" if not host or _is_loopback(host) or _is_own_name(host) else host
+
+
+def _is_loopback(host: str) -> bool:
+    from ipaddress import ip_address  # most URIs name no host
+
+    with contextlib.suppress(ValueError):
+        return ip_address(host.strip("[]")).is_loopback
+    return host in ("localhost", "localhost.localdomain") or host.endswith(".localhost")
+
+
+def _is_own_name(host: str) -> bool:
+    """Whether this host is called so, with its domain or without."""
+    own = os.uname().nodename.lower()
+    if host.split(".", maxsplit=1)[0] != own.split(".", maxsplit=1)[0]:  # so that no other host is looked up
+        return False
+    from socket import getfqdn
+
+    return host in (own, own.split(".", maxsplit=1)[0], getfqdn().lower())
 
 
 def is_local(uri: str) -> bool:

@@ -179,8 +179,8 @@ def _unsettled(pf: dict, chosen: list[dict], vfs: str | None, mode: str, sysfs: 
     named = [vf for vf in chosen if mode != "hostdev" and vf["name"] is None and vf["pci_address"] and interfaces_of(vf["pci_address"], sysfs)]
     if named:
         raise SriovError(f"udev has not finished with the interface of {_name(named)} of PF {describe_pf(pf)}, and may rename it: run this again in a moment.")
-    if vfs is None and pf["num_vfs"] is not None and pf["num_vfs"] != len(chosen):
-        counts = f"{pf['num_vfs']} VFs by its count and {len(chosen)} to be found"
+    if vfs is None and pf["num_vfs"] != len(chosen):
+        counts = f"{'an unknown number of' if pf['num_vfs'] is None else pf['num_vfs']} VFs by its count and {len(chosen)} to be found"
         return [f"The PF {describe_pf(pf)} has {counts}: if they are just being made, run this again when all are there."]
     return []
 

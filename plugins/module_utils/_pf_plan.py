@@ -168,7 +168,7 @@ class PfPlan:
     def _require_whole_list(self, pf: dict, change: str) -> None:
         """Nobody was asked who holds a VF that has no link yet, or none any more, and it would go with the others."""
         if len(pf["vfs"]) != pf["num_vfs"] and self._wish["on_in_use"] == "fail":
-            said = f"To {change} destroys {pf['num_vfs']} VFs of {self._name}, but sysfs lists {len(pf['vfs'])}"
+            said = f"To {change} destroys all VFs of {self._name}, {pf['num_vfs']} by its count, but sysfs lists {len(pf['vfs'])}"
             raise SriovError(f"{said}, so who holds the others cannot be told: run this again when no VFs are being made, or say on_in_use: force.")
 
     def _plan_destruction(self, count: int, unknown_use: list[str]) -> None:

@@ -34,7 +34,7 @@ options:
     type: str
     choices:
       present: The network is defined as declared.
-      absent: There is no such network. One that hands out no devices, such as libvirt's C(default), is not removed.
+      absent: There is no such network. One of another kind, such as libvirt's C(default), which hands out no devices, is not removed.
       rendered: Return the definition as RV(xml), and touch no libvirt daemon. Listed members that are not there are only warned of.
     default: present
   active:
@@ -93,6 +93,7 @@ notes:
   - Asks libvirt a fixed number of times for each network of the daemon, once for each lease of this one, and twice for each guest that runs.
 seealso:
   - module: vfpool.sriov.passthrough_network_info
+  - module: vfpool.sriov.passthrough_port
   - module: vfpool.sriov.sriov_pf
   - plugin: vfpool.sriov.passthrough_network_xml
     plugin_type: filter
@@ -259,7 +260,7 @@ actions:
   sample: ["define the network sriov", "switch on autostart of the network sriov", "start the network sriov"]
 diff:
   description: The definition before and after.
-  returned: in diff mode
+  returned: when O(state=present) or O(state=absent)
   type: dict
 """
 
@@ -284,8 +285,6 @@ def main() -> None:
         result = bring_to_state(module.params, module.check_mode, module.warn)
     except SriovError as error:
         module.fail_json(msg=str(error), **error.result)
-    if not module._diff:
-        result.pop("diff", None)
     module.exit_json(**result)
 
 

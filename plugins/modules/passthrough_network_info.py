@@ -35,6 +35,8 @@ notes:
     says that leases may be missing which wait there to be put back.
 seealso:
   - module: vfpool.sriov.passthrough_network
+  - module: vfpool.sriov.passthrough_port
+  - module: vfpool.sriov.sriov_vf_facts
 """
 
 EXAMPLES = r"""

@@ -159,7 +159,7 @@ diff:
   description:
     - The port's XML before and after, the same in check mode as in the run that follows.
     - On a bridge of the host, check mode does not know the plug of a port that would be made.
-  returned: in diff mode
+  returned: success
   type: dict
 """
 
@@ -203,8 +203,6 @@ def main() -> None:
         result = bring_port_to_state(module.params, module.check_mode, module.warn)
     except SriovError as error:
         module.fail_json(msg=str(error), **error.result)
-    if not module._diff:
-        result.pop("diff", None)
     module.exit_json(**result)
 
 

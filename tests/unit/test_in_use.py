@@ -40,10 +40,10 @@ def test_a_vf_whose_use_is_not_known_counts_as_held(kernel: RecordedKernel) -> N
 def test_vfs_that_sysfs_does_not_list_are_not_destroyed_unasked(kernel: RecordedKernel) -> None:
     before = kernel.read()
     os.unlink(f"{kernel.pf.path}/virtfn2")
-    said = "To change the number of VFs from 3 to 0 destroys 3 VFs of enp1s0 (0000:01:00.0), but sysfs lists 2, so who holds the others cannot be told"
+    said = "To change the number of VFs from 3 to 0 destroys all VFs of enp1s0 (0000:01:00.0), 3 by its count, but sysfs lists 2, so who holds the others"
     assert refusal(kernel, num_vfs="0").startswith(said)
     late = plan(kernel, before, num_vfs="0").plan
-    with pytest.raises(SriovError, match="destroys 3 VFs of enp1s0 .* but sysfs lists 2"):
+    with pytest.raises(SriovError, match="destroys all VFs of enp1s0 .* but sysfs lists 2"):
         late.apply()
     assert plan(kernel, num_vfs="0", on_in_use="force").plan.changed
 
@@ -272,14 +272,16 @@ def test_a_mode_of_the_switch_that_cannot_be_read_is_not_taken_for_any(kernel: R
     assert not foretell(kernel, num_vfs="3")[0]["changed"]
 
 
-def test_networks_that_missing_libraries_leave_unknown_are_missed_aloud(kernel: RecordedKernel, installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    for library in ("libvirt", "lxml"):
-        monkeypatch.setitem(sys.modules, library, None)
+@pytest.mark.parametrize("library", ["libvirt", "lxml"])
+def test_networks_that_a_missing_library_leaves_unknown_are_missed_aloud(
+    kernel: RecordedKernel, installed: bool, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
     result, warnings = foretell(kernel, num_vfs="2", on_in_use="force")
     assert result["affected"] == []
     sentence = (
         "Which networks hand out the VFs of enp1s0 (0000:01:00.0) is not known, so affected lacks them: "
-        "Python libraries are missing (install python3-libvirt and python3-lxml)."
+        f"The Python library {library} is missing: install the package python3-{library} {'on that host' if library == 'libvirt' else 'where this runs'}."
     )
     assert warnings == ([sentence] if installed else [])
 
