@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
 
-__all__ = ["ENVIRONMENT", "Answer", "Run", "Start", "ask", "beside", "in_turn"]
+__all__ = ["ENVIRONMENT", "Run", "Start", "ask", "beside", "in_turn"]
 
 # Exit code, standard output, standard error.
 Answer = tuple[int, str, str]

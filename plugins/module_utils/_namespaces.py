@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._processes import HIDDEN, command
 
-__all__ = ["Elsewhere", "Upper", "look_elsewhere"]
+__all__ = ["look_elsewhere"]
 
 _PROC, _NAMED = "/proc", "/run/netns"
 _CLONE_NEWNET = 0x40000000  # linux/sched.h

@@ -14,7 +14,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim,
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import function_in
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
-__all__ = ["OtherDrivers", "other_drivers"]
+__all__ = ["other_drivers"]
 
 _VERBS, _VDPA = "class/infiniband_verbs", "bus/vdpa/devices"
 

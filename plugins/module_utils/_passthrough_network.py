@@ -72,8 +72,9 @@ class _View(NamedTuple):
 
 
 def _views(options: dict, check: bool, warn: Callable[[str], None], recovered: dict | None = None) -> Iterator[_View]:
-    """What the live network may go on with, and, where consumers have taken VFs away, what there is to make it anew: only the VFs that are here.
+    """What the pool is, in one view or two. In the first, VFs that consumers have taken away are there: a live network goes on with them.
 
+    The second comes only where there are such VFs, and lacks them: a network that is made anew has only the VFs that are here.
     The live network is ``recovered``, a dict of ``read_network``, where that is known already.
     """
     pfs = host_pfs(options["uri"])

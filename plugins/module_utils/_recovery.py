@@ -111,7 +111,10 @@ def _taken_by_force(record: dict, before: list[dict], take: Callable[[dict], dic
 
 
 def _record(connected: Any, name: str, journal: Journal) -> dict | None:
-    """The record of the network ``name``. One of a network that is gone is of the one that has its name now, which has none of the leases yet."""
+    """The record of the rebuild of the network ``name``; None where there is none, or where that network has another name now.
+
+    Where the recorded network is gone, the record counts for the one that has taken its name: none of the leases is back there yet.
+    """
     record = journal.read()
     if record is None:
         return None
@@ -124,7 +127,10 @@ def _record(connected: Any, name: str, journal: Journal) -> dict | None:
 
 
 def _outstanding(connected: Any, record: dict | None, which: str, ledger: list[dict]) -> list[dict]:
-    """What the ledger lacks and may be held of the leases that a rebuild was to keep (``leases``), or of those from before it (``before``)."""
+    """Recorded leases that the ledger lacks and whose guests may still hold their VFs.
+
+    ``which`` is ``leases`` for those that the rebuild was to keep, ``before`` for those from before it.
+    """
     if record is None:
         return []
     leases = list(map(parse_port, record[which]))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf
 
-__all__ = ["ATTRIBUTES", "Setting", "batch", "describe", "set_attributes", "settings"]
+__all__ = ["ATTRIBUTES", "batch", "describe", "set_attributes", "settings"]
 
 # What the kernel sets together stands together: whoever sets one of a group sets the others anew.
 _GROUPS = (("mac",), ("vlan", "qos", "vlan_proto"), ("spoofchk",), ("trust",), ("link_state",), ("max_tx_rate", "min_tx_rate"), ("query_rss",))

@@ -120,7 +120,7 @@ options:
       - Whether what is declared is there again after a reboot, before libvirt starts its networks. A unit of systemd sees to that, which
         C(journalctl -u 'vfpool-sriov-*') tells of. Its files are named so in C(/etc/systemd/system), C(/etc/udev/rules.d) and C(/etc/vfpool.sriov).
       - What earlier runs declared for the same PF stays in force until it is declared otherwise.
-      - V(false) removes it all from the next boot, and O(num_vfs=0) all but the options that are given with it.
+      - With V(false), nothing of it is left for the next boot. With O(num_vfs=0), only what is declared in the same task is.
       - Fails where something else declares the VFs of the same PF for the next boot, such as NetworkManager, netplan or a udev rule, and names its file.
       - Say V(false) before you take a card out. Each boot waits for a card that was declared and is gone, and a run for another PF warns of it,
         with the files to remove.
