@@ -101,7 +101,8 @@ def test_a_run_that_fails_after_it_has_finished_another_tells_what_it_did(host: 
     half_done(host, warm)
     foretold = warm.attempt("passthrough_network", name="n", state="absent", _ansible_check_mode=True)
     failed = warm.attempt("passthrough_network", name="n", state="absent")
-    assert foretold and failed and "firewall holds enp1s0v0" in failed["msg"] == foretold["msg"]
+    assert foretold and failed and foretold["msg"] == failed["msg"]
+    assert "firewall holds enp1s0v0" in failed["msg"]
     assert failed["changed"] and len(failed["actions"]) == 1
     assert "actions" not in foretold
     assert [lease["owner"] for lease in host.ports("n")] == ["firewall"]
