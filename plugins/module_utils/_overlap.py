@@ -9,9 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import is_active
-from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import guest_claims, running_guests
-from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import function_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import member_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
@@ -88,6 +86,10 @@ def used_otherwise(devices: Devices, leases: list[dict]) -> tuple[dict[str, list
 
     That is anything on this host but libvirt's ports and running guests, which are told by libvirt itself and not as of a moment ago.
     """
+    # Compiled only where members are handed out anew.
+    from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
+    from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder
+
     leased = {member for lease in leases for member in devices.shared([member_of(lease) or ""])}
     sriov = gather(None, frozenset(("min", "usage")))
     reasons = "; ".join(dict.fromkeys(entry["reason"] for entry in sriov["incomplete"] if entry["part"].endswith("used_by")))
