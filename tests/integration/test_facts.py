@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.vfpool.sriov.tests.integration.host import CHECKOUT, Host, network
+from ansible_collections.vfpool.sriov.tests.integration.host import CHECKOUT, FIREWALL, Host, network
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
 from ansible_collections.vfpool.sriov.tests.unit.documented import examples_of
 
@@ -30,6 +30,22 @@ sriov = gather(None, {"min"}, lambda command: (0, links, ""), sysfs)
 open("/proc/self/comm").close()
 assert sriov["incomplete"] == []
 assert all(vf["mac"] and vf["operstate"] for vf in sriov["pfs"][0]["vfs"])
+"""
+
+
+# Looks for interfaces that were moved, where the driver of an interface says as ethtool's that it stands on a PCI function: here none does.
+ELSEWHERE = """\
+import ctypes, fcntl, json, struct, sys
+sys.path.insert(0, sys.argv[1])
+from ansible_collections.vfpool.sriov.plugins.module_utils._namespaces import look_elsewhere
+told = json.loads(sys.argv[2])
+def ioctl(_socket, _request, argument):
+    name, place = struct.unpack("16sP", argument)
+    if name.rstrip(b"\\0").decode() not in told:
+        raise OSError(95, "Operation not supported")
+    ctypes.memmove(place + 100, told[name.rstrip(b"\\0").decode()].encode(), 12)
+fcntl.ioctl = ioctl
+print(json.dumps(look_elsewhere(set(json.loads(sys.argv[3])))))
 """
 
 
@@ -89,6 +105,37 @@ def test_the_macvlan_of_a_container_holds_the_vf_that_it_stands_on(host: Host) -
         held = used_by(host)
         host.run("ip", "netns", "delete", "blue")
     assert held == [[], [{"kind": "macvtap", "name": "eth0 in blue", "uuid": None, "network": None}], []]
+
+
+def test_an_interface_that_was_moved_is_found_in_the_namespace_that_has_it(host: Host) -> None:
+    process = host.start("unshare", "--net", "sh", "-c", "echo $$ && exec sleep 1000", stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    pid = process.stdout.readline().strip()
+    host.run("ip", "netns", "add", "blue")
+    for name, namespace in (("wan0", "blue"), ("wan1", pid), ("wan2", "blue")):
+        host.run("ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}peer", "netns", namespace)
+        host.run("ip", "link", "set", name, "netns", namespace)
+    told = {"wan0": "0000:01:10.0", "wan1": "0000:01:10.2", "wan2": "0000:01:10.4"}
+    moved = ["0000:01:10.0", "0000:01:10.2", "0000:01:10.6"]
+    try:
+        found, uppers, doubts = host.python(ELSEWHERE, str(CHECKOUT / ".collections"), json.dumps(told), json.dumps(moved))
+    finally:
+        host.run("ip", "netns", "delete", "blue")
+    assert found == {"0000:01:10.0": "blue", "0000:01:10.2": f"pid {pid} (sleep)"}
+    assert (uppers, doubts) == ([], [])
+
+
+def test_a_guest_that_is_defined_and_does_not_run_is_promised_the_vfs_that_its_definition_names(host: Host) -> None:
+    host.tree.pf("enp1s0", "0000:01:00.0", vfs=4)
+    # No QEMU is installed that could define it; but the daemon knows what it finds among its files.
+    host.run("sh", "-c", "mkdir -p /etc/libvirt/qemu && cat >/etc/libvirt/qemu/db1.xml", stdin=f"""
+        <domain type='qemu'><name>db1</name><uuid>{FIREWALL["owner_uuid"]}</uuid><memory>1024</memory><os><type>hvm</type></os><devices>
+          <interface type='hostdev'><source><address type='pci' domain='0' bus='1' slot='0x10' function='2'/></source></interface>
+          <interface type='direct'><source dev='enp1s0v2' mode='passthrough'/></interface>
+        </devices></domain>""")
+    host.restart_libvirtd()
+    promised = [{"kind": "libvirt_domain", "name": "db1", "uuid": FIREWALL["owner_uuid"], "network": None, "active": False}]
+    assert used_by(host) == [[], promised, promised, []]
 
 
 @contextmanager

@@ -36,3 +36,8 @@ def test_a_command_that_is_not_there_is_an_error_for_whoever_asks() -> None:
     asked = beside(["/nonexistent/ip"])
     with pytest.raises(FileNotFoundError):
         asked()
+
+
+def test_what_a_command_says_in_no_text_is_told_all_the_same() -> None:
+    replaced = "\N{REPLACEMENT CHARACTER}"
+    assert beside(["sh", "-c", r"printf '\377'; printf '\376' >&2"])() == (0, replaced, replaced)

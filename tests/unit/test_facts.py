@@ -209,6 +209,7 @@ def test_when_ip_fails_what_it_knows_is_missing_and_sysfs_is_not(card: Tree, ref
         (None, "ip gave an answer that makes no sense"),
         ([5], "ip gave a list of VFs that makes no sense"),
         ([{"vf": 0, "vlan_list": ["x"]}], "ip gave a list of VFs that makes no sense"),
+        ([{"vf": 0, "vlan_list": {"vlan": 7}}], "ip gave a list of VFs that makes no sense"),
         ([{"vf": 0, "rate": None}], "ip gave a list of VFs that makes no sense"),
         ([{"vf": 0, "trust": "maybe"}], "ip says trust 'maybe' of VF 0, which makes no sense"),
         ([{"vf": 0, "rate": {"max_tx": -1}}], "ip says max_tx_rate -1 of VF 0, which makes no sense"),
@@ -221,6 +222,46 @@ def test_no_configuration_is_made_of_a_list_of_vfs_that_makes_no_sense(card: Tre
     assert lacks(sriov)["vfs[0-3].config"].startswith(reason)
 
 
+@pytest.mark.parametrize("part", ["altnames", "linkinfo", "addr_info"])
+def test_no_value_is_made_of_a_link_that_makes_no_sense(card: Tree, part: str) -> None:
+    reason = "ip gave an answer that makes no sense: "
+    sriov = ask(card, Commands([link("enp1s0", vfs=4, **{part: "text"})]))
+    assert (sriov["pfs"][0]["altnames"], configs(sriov)) == (None, [None] * 4)
+    assert {key: why[: len(reason)] for key, why in lacks(sriov).items()} == {"altnames": reason, "vfs[0-3].config": reason}
+
+
+def test_what_a_filter_of_ip_leaves_out_does_not_hide_the_rest(card: Tree) -> None:
+    commands = Commands([])
+    commands.refusals[EVERYTHING] = 0, json.dumps([{}, link("enp1s0", vfs=4), {}]), ""
+    sriov = ask(card, commands)
+    assert (None in configs(sriov), sriov["pfs"][0]["altnames"], lacks(sriov)) == (False, ["altenp1s0"], {})
+
+
+def test_a_pf_that_ip_does_not_name_any_more_tells_no_vf_configuration(card: Tree) -> None:
+    commands = Commands([])
+    commands.refusals[f"{EVERYTHING} dev enp1s0"] = 0, "[{}]", ""
+    assert lacks(ask(card, commands)) == dict.fromkeys(("altnames", "vfs[0-3].config"), "ip names no interface enp1s0")
+
+
+def test_a_pf_with_an_interface_has_vf_configuration_to_miss_whatever_its_class(tree: Tree) -> None:
+    tree.pf("enp1s0", "0000:01:00.0", vfs=2, pci_class="0x120000")
+    assert None not in configs(ask(tree, Commands([link("enp1s0", vfs=2)])))
+    assert "vfs[0-1].config" in lacks(ask(tree, Commands([link("enp1s0")])))
+
+
+def test_of_a_nameless_pf_whose_class_cannot_be_read_or_is_not_there_vf_configuration_is_missed(tree: Tree) -> None:
+    pf = tree.pf(None, "0000:01:00.0", vfs=2)
+    for damage in (pf.unreadable, pf.absent):
+        damage("class")
+        assert list(lacks(ask(tree, Commands([])))) == ["vfs[0-1].config"]
+
+
+def test_a_pf_whose_interface_is_elsewhere_lacks_its_altnames_for_that_reason_alone(card: Tree) -> None:
+    card.functions["0000:01:00.0"].elsewhere()
+    sriov = ask(card, Commands([link("lo")]), MIN)
+    assert [entry["reason"] for entry in sriov["incomplete"] if entry["part"] == "altnames"] == ["its interface was moved to another network namespace"]
+
+
 # The switch, MSI-X, vendor and model
 
 
@@ -229,6 +270,13 @@ def test_the_mode_of_the_switch_is_told_and_no_switch_is_no_damage(card: Tree) -
     sriov = ask(card, Commands([link("enp1s0", vfs=4), link("enp2s0")], eswitch={"0000:02:00.0": "switchdev"}))
     assert [pf["eswitch_mode"] for pf in sriov["pfs"]] == [None, "switchdev"]
     assert lacks(sriov) == {}
+
+
+@pytest.mark.parametrize("words", ["kernel answers: No such device", "kernel answers: Operation not supported", "Failed to connect to devlink Netlink"])
+def test_a_kernel_or_a_driver_without_such_a_switch_is_no_damage(card: Tree, words: str) -> None:
+    commands = Commands([link("enp1s0", vfs=4)])
+    commands.refusals["devlink -j dev eswitch show pci/0000:01:00.0"] = 1, "", words
+    assert lacks(ask(card, commands)) == {}
 
 
 def test_a_driver_that_knows_devlink_and_has_no_switch_is_told_without_a_mode(card: Tree) -> None:
@@ -265,6 +313,10 @@ def configuration_space(*capabilities: bytes) -> bytes:
     return bytes(space)
 
 
+def changed(space: bytes, place: int, byte: int) -> bytes:
+    return space[:place] + bytes([byte]) + space[place + 1 :]
+
+
 POWER_MANAGEMENT, MSIX_OF_5 = bytes([0x01, 0, 3, 0]), bytes([0x11, 0, 4, 0x80])
 
 
@@ -273,6 +325,12 @@ POWER_MANAGEMENT, MSIX_OF_5 = bytes([0x01, 0, 3, 0]), bytes([0x11, 0, 4, 0x80])
     [
         (configuration_space(POWER_MANAGEMENT, MSIX_OF_5), 5, None),
         (configuration_space(POWER_MANAGEMENT), None, None),
+        (configuration_space(bytes([0x11, 0, 0xFF, 0xFF])), 2048, None),
+        (configuration_space(bytes([0x11, 0, 0, 0])), 1, None),
+        # Nobody looks where the status says that there are no capabilities; the lowest bits of where they are mean nothing; and no list is without end.
+        (changed(configuration_space(MSIX_OF_5), 0x06, 0xEF), None, None),
+        (changed(configuration_space(MSIX_OF_5), 0x34, 0x43), 5, None),
+        (changed(configuration_space(POWER_MANAGEMENT), 0x41, 0x40), None, "config cannot be read: the device does not answer"),
         (bytes(256), None, None),
         (configuration_space(MSIX_OF_5)[:64], None, "config cannot be read: only root may read the capabilities"),
         (b"\xff" * 256, None, "config cannot be read: the device does not answer"),

@@ -91,6 +91,7 @@ def test_a_selector_that_fits_two_pfs_asks_for_an_address(card: Tree) -> None:
         ([], {"min", "config", "usage"}),
         (["min"], {"min"}),
         (["config"], {"min", "config"}),
+        (["all", "min"], {"min", "config", "usage"}),
         (["!usage"], {"min", "config"}),
         (["all", "!config"], {"min", "usage"}),
         (["!all"], {"min"}),

@@ -63,6 +63,11 @@ def test_a_port_holds_its_member_by_name_or_by_pci_address() -> None:
     address = "type='hostdev-pci' managed='yes'><address domain='0x0000' bus='0x02' slot='0x10' function='0x6'/></plug>"
     assert port_claims(port.format(address), "n") == [("0000:02:10.6", entry)]
     assert port_claims(port.format("type='bridge' bridge='virbr0'/>"), "n") == []
+    assert port_claims("<networkport><owner><name>web1</name><uuid>u</uuid></owner></networkport>", "n") == []
+
+
+def test_a_device_of_a_domain_that_has_no_source_holds_nothing() -> None:
+    assert domain_claims("<domain><devices><interface type='vdpa'/><hostdev type='pci'/></devices></domain>", active=True) == ([], {}, None)
 
 
 def test_links_hold_what_they_stand_on_and_the_host_holds_what_it_bridges_addresses_or_reads() -> None:
@@ -91,7 +96,7 @@ def test_addresses_that_nobody_asked_for_hold_nothing() -> None:
     assert list(link_claims([{"ifname": "v0", "addr_info": unasked}])) == []
 
 
-@pytest.mark.parametrize("flags", [{}, {"dynamic": True}, {"dynamic": True, "mngtmpaddr": True, "noprefixroute": True}])
+@pytest.mark.parametrize("flags", [{}, {"dynamic": True}, {"mngtmpaddr": True}, {"dynamic": True, "mngtmpaddr": True, "noprefixroute": True}])
 def test_an_ipv6_address_of_an_administrator_dhcpv6_or_networkmanager_was_asked_for(flags: dict) -> None:
     address = {"family": "inet6", "local": "2001:db8::1", "prefixlen": 64, "scope": "global", **flags}
     assert list(link_claims([{"ifname": "v0", "addr_info": [address]}])) == [("v0", holder("host", "2001:db8::1/64"))]

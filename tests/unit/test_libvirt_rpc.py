@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _libvirt_rpc, _record
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Guests, holder
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import ask_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
 
 HEADER = struct.Struct(">7I")
 PORT = "<networkport><owner><name>web1</name><uuid>u</uuid></owner><plug type='direct' dev='v0'/></networkport>"
@@ -67,8 +69,8 @@ def refusal(procedure: int, serial: int) -> bytes:
 
 
 @contextmanager
-def daemon(answer: Reply, socket_name: str = "libvirt-sock-ro") -> Iterator[str]:
-    """A folder with the socket of a daemon that gives these answers; an empty one closes the connection.
+def daemon(answer: Reply, socket_name: str = "libvirt-sock-ro", heard: list[tuple[int, bytes]] | None = None) -> Iterator[str]:
+    """A folder with the socket of a daemon that gives these answers; an empty one closes the connection. What it is asked is added to ``heard``.
 
     It may stand for /proc, too, as that of a host with one process.
     """
@@ -84,7 +86,7 @@ def daemon(answer: Reply, socket_name: str = "libvirt-sock-ro") -> Iterator[str]
                 except OSError:
                     return
                 with connection:
-                    converse(connection, answer)
+                    converse(connection, answer, [] if heard is None else heard)
 
         server = threading.Thread(target=serve)
         server.start()
@@ -95,12 +97,11 @@ def daemon(answer: Reply, socket_name: str = "libvirt-sock-ro") -> Iterator[str]
             server.join()
 
 
-def converse(connection: socket.socket, answer: Reply) -> None:
+def converse(connection: socket.socket, answer: Reply, heard: list[tuple[int, bytes]]) -> None:
     try:
         while len(header := connection.recv(HEADER.size)) == HEADER.size:
             length, _program, _version, procedure, _kind, serial, _status = HEADER.unpack(header)
-            if length > HEADER.size:
-                connection.recv(length - HEADER.size)
+            heard.append((procedure, connection.recv(length - HEADER.size) if length > HEADER.size else b""))
             said = answer(procedure, serial)
             if not said:
                 return
@@ -121,6 +122,105 @@ def test_every_lease_and_every_guest_is_heard(name: str) -> None:
     guests = ask(reply, name)
     assert guests.claims == [("v0", holder("libvirt_port", "web1", "u", "pool")), ("v1", holder("libvirt_domain", "db1", "d"))]
     assert guests.doubt is None
+
+
+def test_running_guests_are_asked_for_as_they_run_and_defined_ones_as_they_will_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[tuple[int, bytes]] = []
+    with daemon(reply, heard=heard) as folder:
+        monkeypatch.setattr(_guests, "_SOCKETS", folder)
+        ask_libvirt()
+    network, domain = text("pool") + UUID, text("db1") + UUID + number(1)
+    active, persistent, live, inactive = number(1), number(4), number(0), number(2)
+    assert heard == [
+        (66, b""),
+        (1, number(1) + text("qemu:///system") + number(1)),
+        (283, number(1) + number(2)),
+        (404, network + number(1) + number(0)),
+        (409, network + UUID + number(0)),
+        (273, number(1) + active),
+        (14, domain + live),
+        (273, number(1) + persistent),
+        (14, domain + inactive),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("procedure", "code", "gone"), [(409, 107, True), (14, 42, True), (409, 42, False), (14, 107, False), (409, 38, False), (14, 38, False)]
+)
+def test_a_lease_or_a_guest_that_goes_away_meanwhile_is_left_out_and_one_that_is_refused_is_a_doubt(procedure: int, code: int, gone: bool) -> None:
+    said = number(code) + number(7) + number(1) + text("no")
+    guests = ask(lambda asked, serial: reply(asked, serial, said, status=1) if asked == procedure else reply(asked, serial))
+    if gone:
+        assert guests.doubt is None
+        assert [claim.device for claim in guests.claims] == ["v1" if procedure == 409 else "v0"]
+    else:
+        assert guests.doubt and guests.doubt.endswith("does not tell what its guests hold: no")
+
+
+def test_a_daemon_that_refuses_without_a_word_is_quoted_with_its_number() -> None:
+    said = number(38) + number(7) + number(0)
+    guests = ask(lambda procedure, serial: reply(procedure, serial, said, status=1))
+    assert guests == Guests([], {}, "libvirt at network:///system does not tell what its guests hold: error 38")
+
+
+def test_a_guest_that_is_defined_and_does_not_run_is_promised_its_vf() -> None:
+    """And of one that runs, what it will have at its next start beside what it has now."""
+    devices = "<interface type='direct'><source dev='{}'/></interface>"
+    asked = iter([DOMAIN, DOMAIN.replace("</devices>", devices.format("v2") + "</devices>")])
+    running = ask(lambda procedure, serial: reply(procedure, serial, text(next(asked)) if procedure == 14 else None)).claims
+    promised = holder("libvirt_domain", "db1", "d", active=False)
+    assert running[1:] == [("v1", holder("libvirt_domain", "db1", "d")), ("v2", promised)]
+    listed = iter([number(0), ANSWERS[273]])
+    stopped = ask(lambda procedure, serial: reply(procedure, serial, next(listed) if procedure == 273 else None)).claims
+    assert stopped[1:] == [("v1", promised)]
+
+
+def test_where_networks_alone_have_a_daemon_leases_are_heard_and_guests_are_in_doubt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    heard: list[tuple[int, bytes]] = []
+    monkeypatch.setattr(_guests, "_DAEMONS", (str(tmp_path),))
+    with daemon(reply, "virtnetworkd-sock-ro", heard) as folder:
+        monkeypatch.setattr(_guests, "_SOCKETS", folder)
+        guests = ask_libvirt()
+    assert [claim.device for claim in guests.claims] == ["v0"]
+    assert guests.doubt == "libvirt is not running: start libvirtd.socket or virtqemud.socket"
+    assert [said for procedure, said in heard if procedure == 1] == [number(1) + text("network:///system") + number(1)]
+
+
+def test_a_lease_that_a_rebuild_is_yet_to_put_back_is_held_and_one_that_is_back_is_the_ledgers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_record, "FOLDER", str(tmp_path))
+    port = "<networkport><uuid>{0}</uuid><owner><name>{0}</name><uuid>u</uuid></owner><plug type='direct' dev='{1}'/></networkport>"
+    journal = Journal("n", str(tmp_path))
+    journal.write("", "<network><name>n</name></network>", [port.format("kept", "v5")], [port.format("taken", "v6"), port.format("back", "v7")])
+    (tmp_path / "n.lock").write_text("no record")
+    assert [claim.device for claim in ask(reply).claims] == ["v0", "v1"]
+    journal.stopping()
+    journal.mark("back")
+    claims = ask(reply).claims
+    assert claims[:2] == [("v6", holder("libvirt_port", "taken", "u", "n")), ("v5", holder("libvirt_port", "kept", "u", "n"))]
+    assert [claim.device for claim in claims[2:]] == ["v0", "v1"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda record: record.mkdir(),
+        lambda record: record.symlink_to(record),
+        lambda record: record.write_text(""),
+        lambda record: record.write_text("null\n"),
+        lambda record: record.write_text("{}\n"),
+        lambda record: record.write_text('{"xml": 1, "leases": []}\n'),
+        lambda record: record.write_text('{"xml": "<network/>", "leases": ["web1"]}\nstopped\n'),
+        lambda record: record.write_bytes(b"\xff\n"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_a_doubt_beside_what_libvirt_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], Any]
+) -> None:
+    monkeypatch.setattr(_record, "FOLDER", str(tmp_path))
+    damage(Path(Journal("n", str(tmp_path)).path))
+    guests = ask(reply)
+    assert [claim.device for claim in guests.claims] == ["v0", "v1"]
+    assert guests.doubt and guests.doubt.startswith(f"the leases on record in {tmp_path} cannot be read: ")
 
 
 def test_a_rebuild_that_begins_and_ends_while_libvirt_is_asked_leaves_no_lease_out_in_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

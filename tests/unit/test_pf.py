@@ -3,7 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import ctypes
+import fcntl
 import os
+import struct
 import threading
 from pathlib import Path
 
@@ -168,6 +171,42 @@ def test_a_link_that_is_down_has_no_speed(tree: Tree) -> None:
     assert read_one(tree)["speed"] is None
 
 
+def test_while_a_link_is_down_the_kernel_refuses_to_tell_its_speed_and_that_is_no_damage(tree: Tree) -> None:
+    """As it refuses to tell that of lo; and to name the port, where it does not hide that file altogether."""
+    pf = tree.pf("enp1s0", "0000:01:00.0", vfs=1)
+    for name in ("speed", "phys_port_name"):
+        (pf.net / "enp1s0" / name).unlink(missing_ok=True)
+        (pf.net / "enp1s0" / name).symlink_to(f"/sys/class/net/lo/{name}")
+    found = read_one(tree)
+    assert (found["name"], found["speed"]) == ("enp1s0", None)
+
+
+def test_a_link_of_speed_0_has_no_speed(tree: Tree) -> None:
+    tree.pf("enp1s0", "0000:01:00.0", speed=0)
+    tree.pf("enp2s0", "0000:02:00.0", speed=1)
+    assert [pf["speed"] for pf in read_whole(tree)] == [None, 1]
+
+
+@pytest.mark.parametrize("state", ["unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up"])
+def test_every_state_of_a_link_is_known(tree: Tree, state: str) -> None:
+    tree.pf("enp1s0", "0000:01:00.0", vfs=1, operstate=state).vf(0).renamed("wan0")
+    (tree.root / "class/net/wan0/operstate").write_text(f"{state}\n")
+    pf = read_one(tree)
+    assert (pf["operstate"], pf["vfs"][0]["operstate"]) == (state, state)
+
+
+@pytest.mark.parametrize(("written", "told"), [(0, False), (1, True)])
+def test_a_pf_tells_whether_new_vfs_are_bound_to_their_driver(tree: Tree, written: int, told: bool) -> None:
+    tree.pf("enp1s0", "0000:01:00.0").write(sriov_drivers_autoprobe=written)
+    assert read_one(tree)["drivers_autoprobe"] is told
+
+
+def test_a_card_whose_interface_has_no_speed_and_no_number_of_its_port_lacks_nothing(tree: Tree) -> None:
+    tree.pf("enp1s0", "0000:01:00.0").absent("net/enp1s0/speed", "net/enp1s0/dev_port")
+    found = read_one(tree)
+    assert (found["speed"], found["dev_port"]) == (None, None)
+
+
 def test_what_an_older_kernel_does_not_have_is_null_and_no_damage(tree: Tree) -> None:
     pf = tree.pf("enp1s0", "0000:01:00.0", vfs=1)
     pf.absent("sriov_offset", "sriov_stride", "sriov_vf_device", "sriov_drivers_autoprobe", "sriov_vf_total_msix", "numa_node")
@@ -184,6 +223,55 @@ def test_a_pf_whose_interface_is_in_another_namespace_tells_that_what_is_its_is_
         assert {key: pf[key] for key in ("name", *of_interface)} == dict.fromkeys(("name", *of_interface))
         told = {entry["part"]: entry["reason"] for entry in incomplete if entry["pf"] == pf["pci_address"]}
         assert told == dict.fromkeys(of_interface, "its interface was moved to another network namespace")
+
+
+# The permanent address
+
+
+NO_DEVICE = OSError(19, "No such device")
+
+
+def ethtool_knows(monkeypatch: pytest.MonkeyPatch, permanent: bytes | OSError) -> None:
+    """The kernel's answer about enp1s0, whose permanent address that is."""
+
+    def ioctl(_socket: object, request: int, argument: bytes) -> None:
+        name, place = struct.unpack("16sP", argument)
+        command, room = struct.unpack("II", ctypes.string_at(place, 8))
+        assert (request, name.rstrip(b"\0"), command, room) == (0x8946, b"enp1s0", 0x20, 32)
+        if isinstance(permanent, OSError):
+            raise permanent
+        told = struct.pack("I", len(permanent)) + permanent
+        ctypes.memmove(place + 4, told, len(told))
+
+    monkeypatch.setattr(fcntl, "ioctl", ioctl)
+
+
+@pytest.mark.parametrize(
+    ("permanent", "told"),
+    [
+        (bytes.fromhex("525400aa0001"), "52:54:00:aa:00:01"),
+        (bytes(range(20)), "00:01:02:03:04:05:06:07:08:09:0a:0b:0c:0d:0e:0f:10:11:12:13"),
+        (bytes(6), None),
+        (b"", None),
+    ],
+    ids=["ethernet", "infiniband", "a driver that knows none", "a device that has none"],
+)
+def test_of_an_interface_that_was_given_an_address_ethtool_knows_the_permanent_one(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, permanent: bytes, told: str | None
+) -> None:
+    tree.pf(None, "0000:01:00.0").named("enp1s0", mac="02:00:00:00:00:99", addr_assign_type=3)
+    ethtool_knows(monkeypatch, permanent)
+    pf = read_one(tree)
+    assert (pf["mac"], pf["permanent_mac"]) == ("02:00:00:00:00:99", told)
+
+
+@pytest.mark.parametrize("damage", [{"addr_assign_type": 3}, {"addr_assign_type": None}, {"mac": "none"}], ids=["set", "not told", "no address"])
+def test_a_permanent_address_that_ethtool_does_not_give_is_not_known_and_named(tree: Tree, monkeypatch: pytest.MonkeyPatch, damage: dict) -> None:
+    tree.pf(None, "0000:01:00.0").named("enp1s0", **{"addr_assign_type": 0, **damage})
+    ethtool_knows(monkeypatch, NO_DEVICE)
+    (pf,), incomplete = read(tree)
+    assert pf["permanent_mac"] is None
+    assert {"part": "permanent_mac", "pf": "0000:01:00.0", "reason": "ethtool gives no permanent address: No such device"} in incomplete
 
 
 # Damage
@@ -271,6 +359,26 @@ def test_a_link_that_leads_to_no_function_gives_no_address(tree: Tree) -> None:
     assert incomplete == [{"part": "vfs[1]", "pf": "0000:01:00.0", "reason": "its link of the PF leads to no PCI function"}]
 
 
+def test_a_vf_without_an_address_has_no_interface_and_no_rdma_device_of_another(tree: Tree) -> None:
+    """Such as those that stand on no PCI function."""
+    link = Path(damaged(tree).path, "virtfn1")
+    link.unlink()
+    link.symlink_to("../nowhere")
+    tree.virtual("lo")
+    (tree.root / "devices/virtual/infiniband/rxe0").mkdir(parents=True)
+    (tree.root / "class/infiniband/rxe0").symlink_to("../../devices/virtual/infiniband/rxe0")
+    (pf,), _incomplete = read(tree)
+    assert {key: value for key, value in pf["vfs"][1].items() if value is not None} == {"index": 1}
+
+
+def test_as_many_vfs_as_there_should_be_with_a_gap_between_are_no_whole_list(tree: Tree) -> None:
+    pf = damaged(tree)
+    pf.remove_vf(1)
+    pf.add_vf(3)
+    _pfs, incomplete = read(tree)
+    assert [entry["part"] for entry in incomplete] == ["vfs"]
+
+
 def test_a_vf_that_goes_away_meanwhile_is_named(tree: Tree) -> None:
     link = Path(damaged(tree).path, "virtfn1")
     link.unlink()
@@ -307,6 +415,10 @@ def test_a_pf_whose_name_may_change_is_not_said_to_have_no_altnames(tree: Tree, 
     (pf,), incomplete = read(tree, udev)
     assert (pf["name"], pf["altnames"]) == (None, None)
     assert [entry["part"] for entry in incomplete] == ["name", "altnames"]
+
+
+def test_the_hosts_own_sysfs_has_a_udev_beside_it_and_no_other_one_has(tree: Tree) -> None:
+    assert (Sysfs().root, Sysfs().udev, Sysfs(str(tree.root)).udev) == ("/sys", "/run/udev", None)
 
 
 def test_without_udev_nobody_renames(tree: Tree, tmp_path: Path) -> None:

@@ -39,6 +39,25 @@ def test_a_process_that_ends_meanwhile_has_let_go(proc: Path) -> None:
     assert openers({"/dev/vfio/13"}, str(proc)) == ({}, [])
 
 
+def test_a_process_that_ends_while_it_is_looked_at_has_let_go(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listdir = os.listdir
+
+    def end(path: str) -> list[str]:
+        if path.endswith("/4711/fd"):
+            raise ProcessLookupError(3, "No such process")
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", end)
+    assert openers({"/dev/vfio/12"}, str(proc)) == ({}, [])
+
+
+def test_a_process_whose_name_is_no_text_or_is_gone_is_told_all_the_same(proc: Path) -> None:
+    (proc / "4711/comm").write_bytes(b"\xff\n")
+    assert openers({"/dev/vfio/12"}, str(proc)) == ({"/dev/vfio/12": ["pid 4711 (\N{REPLACEMENT CHARACTER})"]}, [])
+    (proc / "4711/comm").unlink()
+    assert openers({"/dev/vfio/12"}, str(proc)) == ({"/dev/vfio/12": ["pid 4711 (?)"]}, [])
+
+
 def test_a_real_process_is_found_by_the_file_that_it_has_open(tmp_path: Path) -> None:
     device = tmp_path / "12"
     with device.open("w"):
