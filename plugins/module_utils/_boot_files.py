@@ -345,5 +345,5 @@ def _drivers(vfs: dict[int, dict]) -> list[str]:
             lines.append(f"bind_{driver} {vf}\n")
         elif driver is not None:
             lines.append(f"bind {vf} {driver}\n")
-    bound_as = _BOUND_AS.format(user_space=" | ".join(f"default:{name}*" for name in FOR_USER_SPACE))
+    bound_as = _BOUND_AS.format(user_space=" | ".join(f"default:{pattern}" for pattern in FOR_USER_SPACE))
     return [bound_as, _DRIVERS, *lines, _DRIVERS_CAME] if lines else []

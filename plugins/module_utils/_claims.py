@@ -51,9 +51,9 @@ def domain_claims(xml: str, active: bool) -> Guests:
     domain = parse(xml)
     name, uuid = domain.findtext("name"), domain.findtext("uuid")
     guests = Guests([], {})
-    for element in (*domain.iterfind("devices/interface"), *domain.iterfind("devices/hostdev")):
+    for element in (element for kind in ("interface", "hostdev", "disk") for element in domain.iterfind(f"devices/{kind}")):
         source, target = element.find("source"), element.find("target")
-        device = _device(source) if element.get("type") in ("direct", "hostdev", "pci", "vdpa") else None
+        device = _device(source) if element.get("type") in ("direct", "hostdev", "pci", "vdpa", "nvme") else None
         if source is not None and device is not None:
             guest = holder("libvirt_domain", name, uuid, source.get("network"), active)
             guests.claims.append(Claim(device, guest))

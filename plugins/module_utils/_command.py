@@ -9,13 +9,14 @@ import json
 import os
 from collections.abc import Callable
 from functools import partial
-from subprocess import DEVNULL, Popen
+from subprocess import DEVNULL, Popen, TimeoutExpired
 from typing import Any
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
 
 __all__ = ["ENVIRONMENT", "Run", "Start", "ask", "beside", "in_turn"]
 
+_PATIENCE = 60  # seconds: a hundred times as long as a list of a thousand interfaces takes
 # Exit code, standard output, standard error.
 Answer = tuple[int, str, str]
 # What a command says is read in English. Who became root by su may lack the folders of the commands that only root runs.
@@ -34,7 +35,16 @@ def beside(command: list[str]) -> Callable[[], Answer]:
         process = Popen(command, stdin=DEVNULL, stdout=output, stderr=errors, env={**os.environ, **ENVIRONMENT})
     except OSError as error:
         return partial(_refuse, error)
-    return lambda: (process.wait(), _written(output), _written(errors))
+    return lambda: (_ended(process, command[0]), _written(output), _written(errors))
+
+
+def _ended(process: Popen[bytes], name: str) -> int:
+    try:
+        return process.wait(_PATIENCE)
+    except TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise Unreadable(f"the command {name} gave no answer in {_PATIENCE} s") from None
 
 
 def _written(memory: int) -> str:
@@ -60,7 +70,7 @@ def _answer(name: str, asked: Callable[[], Answer], read: Callable[[Any], Any]) 
         code, out, err = asked()
     except OSError as error:
         raise Unreadable(f"the command {name} does not run: {error.strerror} (install iproute2)") from error
-    if code != 0:
+    if code != 0 or "Dump was interrupted" in err:  # of which ip says that it may be inconsistent, and succeeds
         raise Unreadable(" ".join(err.split()) or f"{name} exited with {code}")
     try:
         return read(json.loads(out))

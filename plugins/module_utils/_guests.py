@@ -69,6 +69,10 @@ def _ask(path: str, uri: str, doubt: str | None) -> Guests:
                 guests.claims.extend(port_claims(xml, network[0]))
         if doubt is None:
             _add_domains(daemon, guests)
+    except (TimeoutError, DaemonError) as error:
+        if not guests.claims:
+            raise
+        return guests._replace(doubt=f"libvirt at {uri} does not tell what its guests hold: {error}")
     finally:
         daemon.close()
     return guests

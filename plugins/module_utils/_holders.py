@@ -17,7 +17,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import ha
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import UNNAMED
 from ansible_collections.vfpool.sriov.plugins.module_utils._namespaces import look_elsewhere
 from ansible_collections.vfpool.sriov.plugins.module_utils._other_drivers import other_drivers
-from ansible_collections.vfpool.sriov.plugins.module_utils._processes import openers
+from ansible_collections.vfpool.sriov.plugins.module_utils._processes import openers, sees_all_processes
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
 __all__ = ["add_holders", "link_claims", "without_repetition"]
@@ -26,6 +26,8 @@ _DEVICES = "bus/pci/devices"
 _MACVLANS = ("macvtap", "macvlan", "ipvtap", "ipvlan")
 # Links that can live in another namespace than what they stand on. Tunnels name themselves in its place, and veths their other end.
 _STANDS_ELSEWHERE = (*_MACVLANS, "vlan", "macsec")
+# Where a link names what it stands on among the data of its kind (hsr, vxlan).
+_PORTS_OF = frozenset(("slave1", "slave2", "link"))
 _ORDER = ("libvirt_port", "libvirt_domain", "macvtap", "vfio", "netns", "host")
 
 
@@ -35,11 +37,13 @@ def add_holders(pfs: list[dict], links: dict[str, dict], sysfs: Sysfs, incomplet
     if not vfs:
         return
     search = _Search(vfs)
-    search.look_at_links(links)  # first: it knows the VFs' other names
+    search.look_at_links(links, sysfs)  # first: it knows the VFs' other names
     search.look_at_device_files(sysfs)  # and the files that guests name
     search.look_at_guests()
     search.look_at_processes()
     search.look_at_namespaces(links)
+    if sysfs.is_the_kernels() and not sees_all_processes():
+        search.doubts.append("the processes outside of this PID namespace cannot be seen: run this on the host itself")
     for vf in vfs:
         found = without_repetition(vf.holders, search.made_by_libvirt)
         doubts = vf.doubts + search.doubts
@@ -62,10 +66,10 @@ class _Search:
             if device in self.by_device:
                 self.by_device[device].holders.append(entry)
 
-    def look_at_links(self, links: dict[str, dict]) -> None:
+    def look_at_links(self, links: dict[str, dict], sysfs: Sysfs) -> None:
         for vf in self.vfs:
-            # A host of which ip does not even know the PF is a synthetic one, or was looked at from another namespace: `altnames` says so.
-            ours = not links or vf.pf["name"] is None or vf.pf["name"] in links
+            # Of a tree that was laid over the kernel's own, ip does not even know the PF.
+            ours = not links or vf.pf["name"] is None or vf.pf["name"] in links or sysfs.is_the_kernels()
             for name in vf.names:
                 if ours and name not in links:
                     vf.doubts.append(f"{UNNAMED} {name}" if links else "ip gave no list of the host's links")
@@ -158,7 +162,11 @@ class _Vf:
         try:
             interfaces = interfaces_of(self.facts["pci_address"], sysfs)
             self.moved = interfaces == []
-            self.names = interfaces or []  # which udev may still change
+            self.names = interfaces or []
+            if interfaces:
+                self.doubts.append("udev may still rename its interface, and who names it by its later name is not known")
+            if not sysfs.exists(base):
+                self.doubts.append("it went away while it was read")
             self._ask_driver(interfaces, sysfs)
             for folder, files in (("vfio-dev", "/dev/vfio/devices"), ("uio", "/dev")):
                 self.device_files += [f"{files}/{name}" for name in sysfs.names(f"{base}/{folder}") or []]
@@ -181,6 +189,8 @@ def link_claims(links: Iterable[dict]) -> Iterator[Claim]:
         kind = link.get("linkinfo", {}).get("info_kind")
         if below is not None and "link_netnsid" not in link and kind != "veth":  # to which link is its other end
             yield Claim(below, holder("macvtap" if kind in _MACVLANS else "host", link["ifname"]))
+        for port in _PORTS_OF.intersection(link.get("linkinfo", {}).get("info_data") or ()):
+            yield Claim(link["linkinfo"]["info_data"][port], holder("host", link["ifname"]))
         if link.get("master"):
             yield Claim(link["ifname"], holder("host", link["master"]))
         if link.get("xdp"):

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import is_active
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
+from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import is_vfio
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import UNNAMED
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import parse_ranges
@@ -72,7 +73,7 @@ def refuse_if_open(pf: dict, indices: Iterable[int]) -> None:
 
 
 def _open_by_vfio(pf: dict, lost: set[int]) -> list[dict]:
-    vfio = [vf["index"] for vf in pf["vfs"] if vf["index"] in lost and (vf["driver"] or "").startswith("vfio")]
+    vfio = [vf["index"] for vf in pf["vfs"] if vf["index"] in lost and is_vfio(vf["driver"])]
     return [holder for holder in affected(pf, vfio) if is_active(holder)]
 
 

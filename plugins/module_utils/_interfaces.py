@@ -8,13 +8,15 @@ Source: Documentation/ABI/testing/sysfs-class-net of the Linux kernel; virtio ke
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import function_below
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
-__all__ = ["FOR_USER_SPACE", "function_of", "has_interface", "interfaces_of", "is_infiniband", "is_network_card"]
+__all__ = ["FOR_USER_SPACE", "function_of", "has_interface", "interfaces_of", "is_infiniband", "is_network_card", "is_vfio"]
 
 # Drivers that hand a VF to user space: it has no network interface, and none will come.
-FOR_USER_SPACE = ("vfio", "uio", "igb_uio", "pci-stub", "pciback")
+FOR_USER_SPACE = ("*vfio*", "uio*", "igb_uio*", "pci-stub*", "pciback*")
 
 
 def interfaces_of(address: str, sysfs: Sysfs) -> list[str] | None:
@@ -50,4 +52,9 @@ def is_infiniband(address: str, sysfs: Sysfs) -> bool:
 
 def has_interface(driver: str) -> bool:
     """Whether a driver of a network card makes a network interface, rather than to hand the device to user space."""
-    return not driver.startswith(FOR_USER_SPACE)
+    return not any(fnmatchcase(driver, pattern) for pattern in FOR_USER_SPACE)
+
+
+def is_vfio(driver: str | None) -> bool:
+    """Whether a driver hands a device to user space by VFIO: vfio-pci, or a card's own such as mlx5_vfio_pci."""
+    return driver is not None and "vfio" in driver

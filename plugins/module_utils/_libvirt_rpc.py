@@ -18,6 +18,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from collections.abc import Iterator
 from typing import Any
 
 __all__ = ["Daemon", "DaemonError"]
@@ -66,29 +67,30 @@ class Daemon:
         reply = self._call(_NETWORKS, _number(1), _number(flags))
         return [(reply.text(), reply.uuid()) for _item in range(reply.number())]
 
-    def ports(self, network: tuple[str, bytes]) -> list[str]:
+    def ports(self, network: tuple[str, bytes]) -> Iterator[str]:
         """The XML of each port of a network; one that goes away meanwhile is left out."""
         name = _text(network[0]) + network[1]
         reply = self._call(_PORTS, name, _number(1), _number(0))
         # Each port names its network again, before its own UUID.
         uuids = [(reply.text(), reply.uuid(), reply.uuid())[2] for _item in range(reply.number())]
-        return self._documents([(_PORT_XML, name, uuid, _number(0)) for uuid in uuids], gone=_NO_PORT)
+        return self._documents([(f"the network {network[0]}", _PORT_XML, name, uuid, _number(0)) for uuid in uuids], gone=_NO_PORT)
 
-    def domains(self, listed: int, xml: int) -> list[str]:
+    def domains(self, listed: int, xml: int) -> Iterator[str]:
         """The XML of each domain (flags of virConnectListAllDomains and of virDomainGetXMLDesc)."""
         reply = self._call(_DOMAINS, _number(1), _number(listed))
-        names = [_text(reply.text()) + reply.uuid() + _number(reply.number()) for _item in range(reply.number())]
-        return self._documents([(_DOMAIN_XML, name, _number(xml)) for name in names], gone=_NO_DOMAIN)
+        names = [(reply.text(), reply.uuid() + _number(reply.number())) for _item in range(reply.number())]
+        return self._documents([(f"the guest {name}", _DOMAIN_XML, _text(name) + rest, _number(xml)) for name, rest in names], gone=_NO_DOMAIN)
 
-    def _documents(self, calls: list[tuple[Any, ...]], gone: int) -> list[str]:
-        documents = []
-        for call in calls:
+    def _documents(self, calls: list[tuple[Any, ...]], gone: int) -> Iterator[str]:
+        """Each as it is told, so that what was told before a failure is not lost."""
+        for whose, *call in calls:
             try:
-                documents.append(self._call(*call).text())
+                yield self._call(*call).text()
+            except socket.timeout:
+                raise TimeoutError(f"no answer about {whose} in {_TIMEOUT} s") from None
             except DaemonError as error:
                 if error.code != gone:
                     raise
-        return documents
 
     def _call(self, procedure: int, *arguments: bytes) -> _Reply:
         body = b"".join(arguments)

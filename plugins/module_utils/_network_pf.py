@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError, Unreadable
-from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of
+from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import interfaces_of, is_vfio
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import is_local
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import expected_members
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, pool_of
@@ -125,7 +125,7 @@ def unbound(definition: Element, pfs: list[dict], sysfs: Sysfs) -> list[str]:
     if pool["mode"] != "hostdev" or managed:
         return []
     drivers = {address: sysfs.link_name(f"bus/pci/devices/{address}/driver") or "none" for address in expected_members(pool, pfs) or []}
-    others = [f"{address} has {driver}" for address, driver in drivers.items() if not driver.startswith("vfio")]
+    others = [f"{address} has {driver}" for address, driver in drivers.items() if not is_vfio(driver)]
     if not others:
         return []
     said = f"libvirt starts guests of the network {definition.findtext('name')}, which is not managed, only with VFs that have a driver of VFIO"

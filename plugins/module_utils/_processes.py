@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["HIDDEN", "command", "openers"]
+__all__ = ["HIDDEN", "command", "openers", "sees_all_processes"]
 
 # Said where /proc does not even show pid 1, which every namespace of processes has.
 HIDDEN = "the processes of other users are hidden (hidepid): become root"
@@ -20,6 +20,7 @@ def openers(paths: set[str], proc: str = "/proc") -> tuple[dict[str, list[str]],
     """
     found: dict[str, list[str]] = {}
     hidden = 0
+    reasons: list[str] = []
     pids = list(filter(str.isdigit, os.listdir(proc)))
     for pid in pids:
         folder = f"{proc}/{pid}/fd"
@@ -32,7 +33,11 @@ def openers(paths: set[str], proc: str = "/proc") -> tuple[dict[str, list[str]],
             continue  # it ended meanwhile, and let go
         for path in targets & paths:
             found.setdefault(path, []).append(f"pid {pid} ({command(pid, proc)})")
-    reasons = [f"the open files of some processes ({hidden}) cannot be seen: become root, in a container with CAP_SYS_PTRACE"] if hidden else []
+        # A process may close the file of the group, and keep the device.
+        if "anon_inode:[vfio-device]" in targets and not any(target.startswith("/dev/vfio/") for target in targets - {"/dev/vfio/vfio"}):
+            reasons.append(f"pid {pid} ({command(pid, proc)}) has a device open by VFIO, and does not tell which")
+    if hidden:
+        reasons.append(f"the open files of some processes ({hidden}) cannot be seen: become root, in a container with CAP_SYS_PTRACE")
     return found, reasons if "1" in pids else [*reasons, HIDDEN]
 
 
@@ -44,7 +49,15 @@ def _target(link: str) -> str:
         raise
     except OSError:  # closed meanwhile
         return ""
-    return target[max(target.rfind("/dev/"), 0) :]
+    return target[max(target.rfind("/dev/"), 0) :].replace(" (deleted)", "")
+
+
+def sees_all_processes(proc: str = "/proc") -> bool:
+    """Whether this process is in the first namespace of processes, whose number never changes (PROC_PID_INIT_INO of include/linux/proc_ns.h)."""
+    try:
+        return os.readlink(f"{proc}/self/ns/pid") == "pid:[4026531836]"
+    except OSError:
+        return False
 
 
 def command(pid: str, proc: str = "/proc") -> str:

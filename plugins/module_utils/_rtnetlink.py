@@ -9,6 +9,7 @@ Sources: linux/netlink.h, rtnetlink.h, if_link.h and net_namespace.h.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -19,7 +20,7 @@ __all__ = ["links_on", "vfs_in_list"]
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr
 _ATTRIBUTE = struct.Struct("=HH")  # rtattr
 _ERROR, _DONE, _GETLINK, _GETNSID = 2, 3, 18, 90
-_REQUEST, _DUMP = 0x1, 0x300
+_REQUEST, _DUMP, _INTERRUPTED = 0x1, 0x300, 0x10
 _IFINFOMSG, _RTGENMSG = 16, 4  # their sizes in bytes
 _IFNAME, _LINK, _LINKINFO, _VFINFO_LIST, _EXT_MASK, _LINK_NETNSID, _INFO_KIND = 3, 5, 18, 22, 29, 37, 1
 _WITH_VFS = 1  # RTEXT_FILTER_VF, without RTEXT_FILTER_SKIP_STATS
@@ -75,8 +76,10 @@ def _ask(kind: int, flags: int, body: bytes) -> Iterator[bytes]:
             answer = asked.recv(_BUFFER)
             position = 0
             while position < len(answer):
-                length, said, _flags, _sequence, _port = _HEADER.unpack_from(answer, position)
+                length, said, flagged, _sequence, _port = _HEADER.unpack_from(answer, position)
                 content = answer[position + _HEADER.size : position + length]
+                if flagged & _INTERRUPTED:
+                    raise OSError(errno.EINTR, "the list changed while it was read")
                 if said == _DONE:
                     return
                 if said == _ERROR:

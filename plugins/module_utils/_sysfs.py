@@ -75,6 +75,15 @@ class Sysfs:
         self.root = root
         self.udev = "/run/udev" if udev is None and root == "/sys" else udev
 
+    def is_the_kernels(self) -> bool:
+        """Whether the kernel itself tells of interfaces here, rather than a tree that was laid over its own."""
+        try:
+            device = os.stat(f"{self.root}/class/net").st_dev
+            with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
+                return any(f" {os.major(device)}:{os.minor(device)} " in mount and " - sysfs " in mount for mount in mounts)
+        except OSError:
+            return False
+
     def exists(self, path: str) -> bool:
         return os.path.exists(f"{self.root}/{path}")
 

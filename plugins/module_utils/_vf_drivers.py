@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import has_interface
+from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import has_interface, is_vfio
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_options import is_driver_name
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
@@ -50,7 +50,7 @@ class VfDrivers:
         known = driver in ("none", "default") or self._is_loaded(driver)
         if not is_driver_name(driver) or not (known or self._modprobe("--dry-run", "--quiet", driver)):
             raise SriovError(f"No driver of this host is {driver!r}: write vfio-pci, none, default for the card's own, or install its module.")
-        if driver.startswith("vfio") and not self._has_iommu():
+        if is_vfio(driver) and not self._has_iommu():
             raise SriovError(
                 f"The driver {driver} needs an IOMMU, and {describe_pf(self._pf)} has none: switch on VT-d or AMD-Vi in the firmware, "
                 "on Intel add intel_iommu=on to the kernel command line, and reboot."

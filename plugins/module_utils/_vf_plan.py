@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import is_active
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder
+from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import is_vfio
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
@@ -84,7 +85,7 @@ def refuse_late_guests(pf: dict, changes: dict[int, dict]) -> None:
 
 def _is_lent(vf: dict, driver: str | None) -> bool:
     """Whether libvirt has most likely taken a VF from ``driver`` and given it to VFIO for a guest, to put it back when that ends."""
-    return driver is not None and not is_bound_as(vf["driver"], driver) and (vf["driver"] or "").startswith("vfio") and bool(_guests_of(vf))
+    return driver is not None and not is_bound_as(vf["driver"], driver) and is_vfio(vf["driver"]) and bool(_guests_of(vf))
 
 
 def _guests_of(vf: dict) -> list[str]:

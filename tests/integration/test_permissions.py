@@ -33,6 +33,13 @@ def as_nobody(host: Host, warm: Warm) -> None:
     warm.user = NOBODY
 
 
+def test_networks_are_read_where_the_socket_for_readers_does_not_listen_yet(host: Host, card: PF):
+    """As on a host whose daemon rests: libvirtd.socket alone was started."""
+    host.module("passthrough_network", name="n", pf="enp1s0")
+    (host.root / "run/libvirt/libvirt-sock-ro").unlink()
+    assert [network["name"] for network in host.module("passthrough_network_info")["networks"]] == ["n"]
+
+
 @pytest.mark.parametrize(("module", "options"), [("passthrough_network", {"name": "n"}), ("sriov_pf", {"link": "up", "persist": False})])
 def test_a_file_of_the_kernel_that_cannot_be_read_is_named_in_a_sentence(host: Host, card: PF, module: str, options: dict):
     card.unreadable("net/enp1s0/flags")

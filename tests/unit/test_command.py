@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils import _command
-from ansible_collections.vfpool.sriov.plugins.module_utils._command import beside
+from ansible_collections.vfpool.sriov.plugins.module_utils._command import ask, beside, in_turn
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unreadable
 
 
 def test_a_command_runs_before_anybody_asks_for_its_answer(tmp_path: Path) -> None:
@@ -36,6 +37,19 @@ def test_a_command_that_is_not_there_is_an_error_for_whoever_asks() -> None:
     asked = beside(["/nonexistent/ip"])
     with pytest.raises(FileNotFoundError):
         asked()
+
+
+def test_a_list_that_was_interrupted_is_no_list() -> None:
+    """Ip says so, and succeeds."""
+    asked = ask(["ip"], in_turn(lambda _command: (0, "[]", "Dump was interrupted and may be inconsistent.\n")), list)
+    with pytest.raises(Unreadable, match=r"^Dump was interrupted and may be inconsistent\.$"):
+        asked()
+
+
+def test_a_command_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_command, "_PATIENCE", 0.1)
+    with pytest.raises(Unreadable, match=r"^the command sleep gave no answer in 0\.1 s$"):
+        beside(["sleep", "60"])()
 
 
 def test_what_a_command_says_in_no_text_is_told_all_the_same() -> None:

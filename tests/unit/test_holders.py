@@ -52,6 +52,13 @@ def test_a_domain_holds_the_devices_that_its_document_names_outright_and_no_othe
     assert guests.interfaces == {"macvtap0": holder("libvirt_domain", "web1", UUID, "two")}
 
 
+def test_a_domain_holds_the_function_that_it_has_as_a_disk() -> None:
+    disk = "<disk type='nvme'><source type='pci' namespace='1'><address domain='0x0000' bus='0x02' slot='0x10' function='0x1'/></source></disk>"
+    file = "<disk type='block'><source dev='enp1s0v0'/></disk>"
+    claims = domain_claims(f"<domain><name>db1</name><uuid>d</uuid><devices>{disk}{file}</devices></domain>", active=True).claims
+    assert claims == [("0000:02:10.1", holder("libvirt_domain", "db1", "d"))]
+
+
 def test_a_domain_that_does_not_run_is_marked_so() -> None:
     assert [claim.holder.get("active", True) for claim in domain_claims(DOMAIN, active=False).claims] == [False, False, False]
 
@@ -85,6 +92,13 @@ def test_links_hold_what_they_stand_on_and_the_host_holds_what_it_bridges_addres
         ("v3", holder("host", "192.0.2.1/24")),
         ("v4", holder("host", "XDP program")),
     ]
+
+
+def test_a_link_that_names_what_it_stands_on_by_its_kinds_own_words_holds_that() -> None:
+    """As ip 6.1 tells them; the kernel links both to their VFs in sysfs (upper_h0), and ip has neither ``link`` nor ``master`` for them."""
+    ring = {"ifname": "h0", "linkinfo": {"info_kind": "hsr", "info_data": {"slave1": "v0", "slave2": "v1", "proto": 0}}}
+    tunnel = {"ifname": "vx0", "linkinfo": {"info_kind": "vxlan", "info_data": {"id": 7, "group": "ff02::77", "link": "v2", "port": 4789}}}
+    assert sorted(link_claims([ring, tunnel])) == [("v0", holder("host", "h0")), ("v1", holder("host", "h0")), ("v2", holder("host", "vx0"))]
 
 
 def test_addresses_that_nobody_asked_for_hold_nothing() -> None:
@@ -180,23 +194,26 @@ def test_a_disk_with_the_kernels_driver_is_not_known_to_be_free(tree: Tree, monk
 
 
 @pytest.mark.parametrize(
-    ("called", "used_by"), [("eth0", [holder("host", "br0")]), ("eth1", None)], ids=["a name that udev may change", "a name that udev just changed"]
+    ("called", "master", "used_by"),
+    [("eth0", "br0", [holder("host", "br0")]), ("eth0", None, None), ("eth1", "br0", None)],
+    ids=["a name that udev may change", "a name that guests do not know yet", "a name that udev just changed"],
 )
 def test_a_vf_is_held_by_whatever_name_its_interface_has_now(
-    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: str, used_by: list | None
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: str, master: str | None, used_by: list | None
 ) -> None:
     tree.pf("enp1s0", "0000:01:00.0", vfs=2).vf(1).renamed("eth0")
     (tmp_path / "udev").mkdir()
     (tmp_path / "udev/control").touch()
     sysfs, incomplete = Sysfs(str(tree.root), str(tmp_path / "udev")), Incomplete()
     pfs = find_pfs(sysfs, incomplete)
-    links = {"enp1s0": {"ifname": "enp1s0"}, "enp1s0v0": {"ifname": "enp1s0v0"}, called: {"ifname": called, "master": "br0"}}
+    links = {"enp1s0": {"ifname": "enp1s0"}, "enp1s0v0": {"ifname": "enp1s0v0"}, called: {"ifname": called, "master": master}}
     with daemon(reply) as sockets:
         monkeypatch.setattr(_guests, "_SOCKETS", sockets)
         monkeypatch.setattr(_namespaces, "_PROC", sockets)
         add_holders(pfs, links, sysfs, incomplete)
     assert [(vf["name"], vf["used_by"]) for vf in pfs[0]["vfs"]] == [("enp1s0v0", []), (None, used_by)]
-    assert [entry["reason"] for entry in incomplete.entries() if "used_by" in entry["part"]] == ([] if used_by else ["ip names no interface eth0"])
+    reasons = ["udev may still rename its interface, and who names it by its later name is not known", "ip names no interface eth0"]
+    assert [entry["reason"] for entry in incomplete.entries() if "used_by" in entry["part"]] == reasons[: 1 if called == "eth0" else 2]
 
 
 def test_verbs_and_vdpa_are_found_by_the_function_that_they_stand_on(tree: Tree) -> None:

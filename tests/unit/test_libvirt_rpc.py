@@ -261,6 +261,13 @@ def test_a_daemon_that_says_nothing_is_not_waited_for_without_end() -> None:
     assert ask(lambda procedure, serial: reply(procedure, serial)[:-1]) == Guests([], {}, "libvirt is not running, or does not answer: timed out")
 
 
+def test_one_guest_that_does_not_answer_takes_nothing_from_what_was_told_of_others() -> None:
+    """As while its monitor waits for a QEMU that was stopped."""
+    guests = ask(lambda procedure, serial: reply(procedure, serial)[: -1 if procedure == 14 else None])
+    assert [claim.holder["name"] for claim in guests.claims] == ["web1"]
+    assert guests.doubt == "libvirt at qemu:///system does not tell what its guests hold: no answer about the guest db1 in 0.5 s"
+
+
 def test_a_daemon_that_refuses_is_quoted_in_one_line() -> None:
     assert ask(refusal) == Guests([], {}, "libvirt at network:///system does not tell what its guests hold: cannot open it")
 

@@ -84,8 +84,8 @@ class Kernel:
         return self.answer[:size]
 
 
-def message(kind: int, body: bytes) -> bytes:
-    return struct.pack("=IHHII", 16 + len(body), kind, 0, 1, 0) + body
+def message(kind: int, body: bytes, flags: int = 0) -> bytes:
+    return struct.pack("=IHHII", 16 + len(body), kind, flags, 1, 0) + body
 
 
 def attribute(kind: int, content: bytes) -> bytes:
@@ -106,8 +106,9 @@ def number(value: int) -> bytes:
         (message(88, bytes(4) + attribute(1, b"")), None),
         (b"?", None),
         (message(2, number(-1)), None),
+        (message(88, bytes(4) + attribute(1, number(0)), flags=0x10), None),
     ],
-    ids=["it is ours", "it is a third", "it has no number", "nothing", "no number", "no message", "it refuses"],
+    ids=["it is ours", "it is a third", "it has no number", "nothing", "no number", "no message", "it refuses", "it was interrupted"],
 )
 def test_links_on_ours_are_told_apart_and_an_answer_that_makes_no_sense_is_a_doubt(
     other: Path, monkeypatch: pytest.MonkeyPatch, said: bytes, sees: bool | None

@@ -34,6 +34,20 @@ def test_a_process_below_a_root_of_its_own_is_found(proc: Path) -> None:
     assert openers({"/dev/vfio/13"}, str(proc)) == ({"/dev/vfio/13": ["pid 1 (systemd)"]}, [])
 
 
+def test_a_device_file_that_was_removed_is_open_all_the_same(proc: Path) -> None:
+    (proc / "4711/fd/8").symlink_to("/dev/vfio/16 (deleted)")
+    assert openers({"/dev/vfio/16"}, str(proc))[0] == {"/dev/vfio/16": ["pid 4711 (dpdk-testpmd)"]}
+
+
+@pytest.mark.parametrize(("others", "known"), [(["/dev/vfio/vfio"], False), (["/dev/vfio/vfio", "/dev/vfio/99"], True)])
+def test_a_process_that_has_a_vfio_device_and_no_group_of_it_open_is_a_doubt(proc: Path, others: list[str], known: bool) -> None:
+    (proc / "8/fd").mkdir(parents=True)
+    (proc / "8/comm").write_text("guest\n")
+    for number, target in enumerate(["anon_inode:[vfio-device]", *others]):
+        (proc / "8/fd" / str(number)).symlink_to(target)
+    assert openers({"/dev/vfio/16"}, str(proc)) == ({}, [] if known else ["pid 8 (guest) has a device open by VFIO, and does not tell which"])
+
+
 def test_a_process_that_ends_meanwhile_has_let_go(proc: Path) -> None:
     (proc / "99").mkdir()
     assert openers({"/dev/vfio/13"}, str(proc)) == ({}, [])
