@@ -13,9 +13,8 @@ description:
   - Never answers partially without saying so. What could not be read is V(null) and named in RV(ansible_facts.sriov.incomplete), and
     everything else is there.
   - A property that a device does not have is V(null) as well, and not named there. So is all that belongs to a subset that was not asked for.
-  - Is cheap enough to run everywhere, one call for all VFs of a host. It starts one process for the host and one for each PF, none for a VF,
-    and on a host without SR-IOV none at all. Where the VFs of a PF do not fit into one answer of the kernel, for their number or as with InfiniBand's
-    long addresses, it starts one more for the host and one more for each PF.
+  - Is cheap enough to run everywhere. It starts one process for the host and one for each PF, none for a VF, and on a host without SR-IOV none at all.
+    Where the VFs of a PF do not fit into one answer of the kernel, for their number or InfiniBand's long addresses, it starts as many again.
   - Can gather beside M(ansible.builtin.setup) whenever facts are gathered. See the examples.
 author:
   - the vfpool.sriov authors (@vfpool)
@@ -48,6 +47,8 @@ options:
 notes:
   - Needs to run as root (C(become)) to see the open files of all processes, other network namespaces, MSI-X capabilities, the mode of a PF's
     switch, and libvirt where that answers root alone. As another user, it says in RV(ansible_facts.sriov.incomplete) what it could not see.
+  - Of libvirt, the system's daemon for QEMU is asked; guests of others (LXC, session) are told as processes, macvtap devices or namespaces while they
+    run. Not looked for are saved states of guests, packet filters, routes, sockets bound to a VF, and processes that map its memory by sysfs.
   - While VFs are being made, Linux before 6.9 answers no question about their number. The module then waits until they are there.
 seealso:
   - module: vfpool.sriov.sriov_pf
@@ -80,9 +81,9 @@ EXAMPLES = r"""
     pfs: ["0000:01:00.0"]
     gather_subset: ["!usage"]
 
-- name: Fail when something could not be read
+- name: Fail when it is not known of each VF whether it is in use
   ansible.builtin.assert:
-    that: ansible_facts['sriov']['incomplete'] == []
+    that: ansible_facts['sriov']['pfs'] | map(attribute='vfs') | flatten | selectattr('used_by', 'none') | length == 0
     fail_msg: "{{ ansible_facts['sriov']['incomplete'] | ansible.builtin.to_nice_yaml }}"
 
 # Gathering of facts at the start of each play brings these, too:
@@ -112,7 +113,7 @@ ansible_facts:
           contains:
             part:
               description:
-                - The key that is V(null), as in a PF (V(altnames)) or in its VFs (V(vfs[0-3,6].config)), or all of a VF (V(vfs[3])).
+                - The key that is V(null), in a PF (V(altnames)) or its VFs (V(vfs[0-3].config), also if the driver tells none), or a whole VF (V(vfs[3])).
                 - V(vfs) where the list itself may lack VFs, because they are just being made or destroyed.
                 - RV(ansible_facts.sriov.pfs[].vfs[].used_by) is listed, too, where holders were found and there may be more.
               type: str
@@ -349,7 +350,7 @@ ansible_facts:
                     name:
                       description:
                         - Name of the guest or owner, of the device, the process, the network namespace or the address, or V(XDP program).
-                          A device in another network namespace is named with that, such as V(eth0 in blue).
+                          A macvtap device and its like in another network namespace is named with that, such as V(eth0 in blue).
                         - V(null) for a network namespace that could not be found.
                       type: str
                       sample: web1
