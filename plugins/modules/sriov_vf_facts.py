@@ -26,9 +26,8 @@ requirements:
 options:
   pfs:
     description:
-      - Only these PFs, each by interface name, altname, PCI address in any domain, or permanent MAC address.
+      - Only these PFs (all when left out), each by interface name, altname, PCI address in any domain, or permanent MAC address.
       - A selector that fits no PF, or two, fails and lists the PFs that there are.
-      - All PFs of the host when left out.
     type: list
     elements: str
   gather_subset:
