@@ -32,7 +32,7 @@ bare, leased = map(connection.networkLookupByName, ("bare", "leased"))
 leases = read_leases(leased)
 
 def ours():
-    rebuild(leased, Journal("leased"), leases, lambda lease: lease, False, [])
+    rebuild(leased, Journal("leased"), leases, lambda lease: lease, False, [], lambda xml, entered: None)
 
 def libvirts():
     bare.destroy()
