@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-__all__ = ["Claim", "Guests", "domain_claims", "holder", "is_active", "parse", "port_claims"]
+__all__ = ["Claim", "Guests", "describe_holder", "domain_claims", "holder", "is_active", "parse", "port_claims"]
 
 
 class Claim(NamedTuple):
@@ -36,6 +36,17 @@ def holder(kind: str, name: str | None, uuid: str | None = None, network: str | 
 def is_active(entry: dict) -> bool:
     """Whether the holder of an entry of `used_by` uses the VF now."""
     return bool(entry.get("active", True))
+
+
+def describe_holder(entry: dict) -> str:
+    """An entry of `used_by` in words: ``guest web1 (network n)``."""
+    kind, name = entry["kind"], entry["name"]
+    if kind == "libvirt_port":
+        return f"guest {name} (network {entry['network']})"
+    if kind == "libvirt_domain":
+        return f"guest {name}" if is_active(entry) else f"guest {name} (not running, but defined with it)"
+    nouns = {"macvtap": "link", "vfio": "process", "netns": "network namespace", "host": "host's own"}
+    return f"{nouns[kind]} {name or 'of unknown name'}"
 
 
 def port_claims(xml: str, network: str) -> list[Claim]:

@@ -9,25 +9,23 @@ only if everything that could hold it was looked at; else its use is not known, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim, holder, is_active
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import ask_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import has_interface, interfaces_of, is_network_card
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import UNNAMED
+from ansible_collections.vfpool.sriov.plugins.module_utils._link_claims import MACVLANS, link_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._namespaces import look_elsewhere
 from ansible_collections.vfpool.sriov.plugins.module_utils._other_drivers import other_drivers
 from ansible_collections.vfpool.sriov.plugins.module_utils._processes import openers, sees_all_processes
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 
-__all__ = ["add_holders", "link_claims", "without_repetition"]
+__all__ = ["add_holders", "without_repetition"]
 
 _DEVICES = "bus/pci/devices"
-_MACVLANS = ("macvtap", "macvlan", "ipvtap", "ipvlan")
 # Links that can live in another namespace than what they stand on. Tunnels name themselves in its place, and veths their other end.
-_STANDS_ELSEWHERE = (*_MACVLANS, "vlan", "macsec")
-# Where a link names what it stands on among the data of its kind (hsr, vxlan).
-_PORTS_OF = frozenset(("slave1", "slave2", "link"))
+_STANDS_ELSEWHERE = (*MACVLANS, "vlan", "macsec")
 _ORDER = ("libvirt_port", "libvirt_domain", "macvtap", "vfio", "netns", "host")
 
 
@@ -119,7 +117,7 @@ class _Search:
         names = {link.get("ifindex"): name for name, link in links.items()}
         for upper in elsewhere.uppers:
             if upper.lower in names and upper.kind in _STANDS_ELSEWHERE:
-                entry = holder("macvtap", f"{upper.name} in {upper.namespace}") if upper.kind in _MACVLANS else holder("netns", upper.namespace)
+                entry = holder("macvtap", f"{upper.name} in {upper.namespace}") if upper.kind in MACVLANS else holder("netns", upper.namespace)
                 self._claim([Claim(names[upper.lower], entry)])
         for vf in self.vfs:
             if vf.names or vf.moved:
@@ -180,30 +178,3 @@ class _Vf:
         driver = self.facts["driver"]
         if interfaces is None and driver and has_interface(driver) and not is_network_card(self.facts["pci_address"], sysfs):
             self.doubts.append(f"who uses what the driver {driver} makes of it, which is no network interface, cannot be told")
-
-
-def link_claims(links: Iterable[dict]) -> Iterator[Claim]:
-    """What the links of this namespace say is held: what stands on an interface, what it is a port of, what takes its packets, and its addresses."""
-    for link in links:
-        below = link.get("link")
-        kind = link.get("linkinfo", {}).get("info_kind")
-        if below is not None and "link_netnsid" not in link and kind != "veth":  # to which link is its other end
-            yield Claim(below, holder("macvtap" if kind in _MACVLANS else "host", link["ifname"]))
-        for port in _PORTS_OF.intersection(link.get("linkinfo", {}).get("info_data") or ()):
-            yield Claim(link["linkinfo"]["info_data"][port], holder("host", link["ifname"]))
-        if link.get("master"):
-            yield Claim(link["ifname"], holder("host", link["master"]))
-        if link.get("xdp"):
-            yield Claim(link["ifname"], holder("host", "XDP program"))
-        for address in link.get("addr_info", ()):
-            if not _unasked(address):
-                yield Claim(link["ifname"], holder("host", f"{address['local']}/{address['prefixlen']}"))
-
-
-def _unasked(address: dict) -> bool:
-    """Addresses that the kernel gives to every interface that is up, and that nobody asked for: link-local ones, and those of a router's prefix.
-
-    What asks for such a prefix in the kernel's place (NetworkManager, systemd-networkd) manages the routes as well (IFA_F_NOPREFIXROUTE).
-    """
-    by_router = address.get("dynamic") and (address.get("mngtmpaddr") or address.get("temporary")) and not address.get("noprefixroute")
-    return address.get("family") == "inet6" and (address.get("scope") == "link" or bool(by_router))

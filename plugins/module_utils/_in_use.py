@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._claims import is_active
+from ansible_collections.vfpool.sriov.plugins.module_utils._claims import describe_holder, is_active
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import is_vfio
@@ -17,7 +17,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_
 from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import parse_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
 
-__all__ = ["affected", "describe_holder", "refuse_if_in_use", "refuse_if_open", "refuse_to_cut_off", "renamed", "without_libvirt"]
+__all__ = ["affected", "refuse_if_in_use", "refuse_if_open", "refuse_to_cut_off", "renamed", "without_libvirt"]
 
 _FREE_OR_FORCE = "free them first, or say on_in_use: force"
 _USED_BY = re.compile(r"vfs\[(.+)\]\.used_by")
@@ -104,14 +104,3 @@ def _doubts(sriov: dict) -> Iterator[tuple[str, list[int], str]]:
         match = _USED_BY.fullmatch(entry["part"])
         if match:
             yield entry["pf"], parse_ranges(match[1]), entry["reason"]
-
-
-def describe_holder(entry: dict) -> str:
-    """An entry of `used_by` in words: ``guest web1 (network n)``."""
-    kind, name = entry["kind"], entry["name"]
-    if kind == "libvirt_port":
-        return f"guest {name} (network {entry['network']})"
-    if kind == "libvirt_domain":
-        return f"guest {name}" if is_active(entry) else f"guest {name} (not running, but defined with it)"
-    nouns = {"macvtap": "link", "vfio": "process", "netns": "network namespace", "host": "host's own"}
-    return f"{nouns[kind]} {name or 'of unknown name'}"

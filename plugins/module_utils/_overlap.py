@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._claims import is_active
+from ansible_collections.vfpool.sriov.plugins.module_utils._claims import describe_holder
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import guest_claims, running_guests
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import function_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._leases import member_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, error_code, libvirt, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._link_claims import link_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, expected_members
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import parse_stored, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 
-__all__ = ["Devices", "find_overlaps", "held_otherwise", "unleased", "used_otherwise"]
+__all__ = ["Devices", "find_overlaps", "held_otherwise", "unleased", "used_by_the_host"]
 
 
 class Devices:
@@ -81,31 +82,15 @@ def unleased(connected: Any, devices: Devices, leases: list[dict]) -> list[tuple
     return [(member, guest) for member, guest in claims if (guest["uuid"], member) not in leased]
 
 
-def used_otherwise(devices: Devices, leases: list[dict]) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """Of ``devices`` without one of ``leases``: who uses each, in words, and why it is not known of others. Those of no use are in neither.
-
-    That is anything on this host but libvirt's ports and running guests, which are told by libvirt itself and not as of a moment ago.
-    """
-    # Compiled only where members are handed out anew.
-    from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
-    from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder
-
+def used_by_the_host(devices: Devices, leases: list[dict], links: Iterable[dict]) -> dict[str, str]:
+    """Who uses each of ``devices`` without one of ``leases``, in words, as far as ``links`` tell, which are those of ``ip -json``."""
     leased = {member for lease in leases for member in devices.shared([member_of(lease) or ""])}
-    sriov = gather(None, frozenset(("min", "usage")))
-    reasons = "; ".join(dict.fromkeys(entry["reason"] for entry in sriov["incomplete"] if entry["part"].endswith("used_by")))
-    used, unknown = {}, {}
-    for vf in [vf for pf in sriov["pfs"] for vf in pf["vfs"] if vf["pci_address"]]:
-        for member in devices.shared([vf["pci_address"]]):
-            others = [entry for entry in vf["used_by"] or () if entry["kind"] != "libvirt_port" and not _runs(entry)]
-            if member not in leased and others:
-                used[member] = list(map(describe_holder, others))
-            elif member not in leased and vf["used_by"] is None:
-                unknown[member] = reasons
-    return used, unknown
-
-
-def _runs(entry: dict) -> bool:
-    return entry["kind"] == "libvirt_domain" and is_active(entry)
+    used: dict[str, str] = {}
+    for interface, holder in link_claims(links):
+        for member in devices.shared([interface]):
+            if member not in leased:
+                used.setdefault(member, describe_holder(holder))
+    return {member: used[member] for member in devices.shared(used)}  # in the order of the pool
 
 
 def _documents(network: Any, recorded: bool) -> list[str]:

@@ -10,11 +10,13 @@ from contextlib import suppress
 from itertools import chain
 from typing import Any, NamedTuple
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
+from ansible_collections.vfpool.sriov.plugins.module_utils._command import beside
+from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError, Unreadable
 from ansible_collections.vfpool.sriov.plugins.module_utils._guest_leases import forgotten_leases, running_guests
 from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal, RecordUnreadable, recorded
 from ansible_collections.vfpool.sriov.plugins.module_utils._lent_vfs import lend_names
 from ansible_collections.vfpool.sriov.plugins.module_utils._libvirt import NO_NETWORK, connection, daemon_key, error_code, network_key, said_by_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import ask_links
 from ansible_collections.vfpool.sriov.plugins.module_utils._lock import locked, runtime_folder
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_options import definition
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import NotYet, add_altnames_for, check_list, host_pfs, pool_of_pf, unbound
@@ -22,7 +24,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_plan import 
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import POOL_MODES, expected_members
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import members_of, network_text, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import find_network, read_network, report
-from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, find_overlaps, held_otherwise, used_otherwise
+from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, find_overlaps, held_otherwise, used_by_the_host
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._recovery import Recovery, as_recovered, close_record, fit_of, plan_recovery
 from ansible_collections.vfpool.sriov.plugins.module_utils._selectors import is_interface_name
@@ -157,7 +159,7 @@ class _Run:
             if not planner.renews:
                 break
         self._check_overlap(planner, view.known)
-        for warning in planner.warnings + self._other_users(planner, view.known):
+        for warning in planner.warnings + self._uses_of_the_host(planner, view.known):
             self.warn(warning)
         plan = planner.plan
         if not self.check:
@@ -203,18 +205,17 @@ class _Run:
                 pool = with_members(current["xml"])
         self._refuse_overlap(pool, pfs, leases, planner.renews)
 
-    def _other_users(self, planner: NetworkPlanner, pfs: list[dict] | None) -> list[str]:
-        """What to warn of members that the host or another consumer uses: libvirt gives them to guests all the same. Only for a run that ``renews``."""
+    def _uses_of_the_host(self, planner: NetworkPlanner, pfs: list[dict] | None) -> list[str]:
+        """What to warn of members that the host uses: libvirt gives them to guests all the same. Only for a run that ``renews``."""
         wanted = planner.wanted
         if wanted is None or pfs is None or not planner.renews:
             return []
-        used, unknown = used_otherwise(Devices(pool_of(wanted), pfs), planner.leases + planner.forgotten)
-        said = f"libvirt gives guests of the network {self.name} also VFs that something else uses"
-        warnings = [f"{said}: {', '.join(f'{member} ({who[0]})' for member, who in used.items())}. Free them, or leave them out (vfs)."] if used else []
-        for member, why in list(unknown.items())[:1]:
-            more = f" and {len(unknown) - 1} more" if unknown.keys() - {member} else ""
-            warnings.append(f"Whether anything but libvirt's guests uses {member}{more} of the network {self.name} is not known: {why}.")
-        return warnings
+        try:
+            used = used_by_the_host(Devices(pool_of(wanted), pfs), planner.leases + planner.forgotten, ask_links(pfs, beside)().by_name.values())
+        except Unreadable as error:
+            return [f"Whether this host itself uses VFs of the network {self.name} is not known: {error}."]
+        said = f"libvirt gives guests of the network {self.name} also VFs that this host uses"
+        return [f"{said}: {', '.join(f'{member} ({who})' for member, who in used.items())}. Free them, or leave them out (vfs)."] if used else []
 
     def _refuse_overlap(self, pool: dict, pfs: list[dict] | None, leases: list[dict], renews: bool) -> None:
         """Neither another network's VFs, nor what guests hold without a lease of this one: ``leases`` are those, known to libvirt or forgotten.

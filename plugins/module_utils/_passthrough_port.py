@@ -25,7 +25,8 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._network_pf import ho
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_pool import VLAN_MODES, expected_members, is_exclusive
 from ansible_collections.vfpool.sriov.plugins.module_utils._network_xml import Element, network_text, new_element, parse_network, pool_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._networks import counted, find_network, read_network
-from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, find_overlaps, unleased, used_otherwise
+from ansible_collections.vfpool.sriov.plugins.module_utils._other_users import other_users
+from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices, find_overlaps, unleased
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import normal_pci_address
 from ansible_collections.vfpool.sriov.plugins.module_utils._plan import Plan
 from ansible_collections.vfpool.sriov.plugins.module_utils._port_xml import port_element, settings_of_network
@@ -256,7 +257,7 @@ class _Port:
 
     def _free(self, members: list[str]) -> str:
         """The first member that nobody holds. Raises SriovError when there is none, so that check mode foretells that too."""
-        used, unknown = used_otherwise(Devices(self.pool, self.pfs), self.leases) if self.pfs is not None else ({}, {})
+        used, unknown = other_users(Devices(self.pool, self.pfs), self.leases) if self.pfs is not None else ({}, {})
         held = [*self.leases, *self.others, *(_held(member, user, "") for member, users in used.items() for user in users)]
         taken = {member_of(one) for one in held}
         free = sorted((member for member in members if member not in taken), key=lambda member: member in unknown)

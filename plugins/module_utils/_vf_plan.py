@@ -9,9 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ansible_collections.vfpool.sriov.plugins.module_utils._claims import is_active
+from ansible_collections.vfpool.sriov.plugins.module_utils._claims import describe_holder, is_active
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
-from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import is_vfio
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf_kernel import PfKernel

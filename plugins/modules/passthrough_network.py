@@ -67,8 +67,8 @@ options:
       - That is so when another network has the VF in its pool too, or will have it again once its interrupted rebuild is finished.
       - It is so as well when a running guest has the VF without a lease of this network, by its own definition or from a network that does not run.
         A run that neither defines nor starts nor rebuilds the network only warns of such a guest.
-      - Of VFs that something else uses (a bridge, an address of the host, a container, a process), a run that defines, starts or rebuilds the network
-        only warns, whatever is said here, as that may be over when a guest gets them.
+      - Of VFs that the host uses (by a bridge, an address or a device on them), a run that defines, starts or rebuilds the network only warns,
+        whatever is said here, as that may be over when a guest gets them.
     type: str
     choices:
       fail: Fail before anything is written, and name the other network or the guest.

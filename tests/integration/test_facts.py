@@ -203,11 +203,9 @@ def test_the_examples_of_the_documentation_run(host: Host, tmp_path: Path) -> No
     host.tree.pf("enp1s0", "0000:01:00.0", vfs=2)
     play = tmp_path / "play.yml"
     play.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "ignore_errors": True, "tasks": examples_of("sriov_vf_facts")}]))
-    results = {line["task"]: line for line in host.ansible("ansible-playbook", str(play))}
-    failed = {task: line["result"]["msg"] for task, line in results.items() if line["status"] not in ("ok", "skipped")}
-    # The card is not in the kernel, so ip knows nothing of it.
-    assert list(failed) == ["Fail when something could not be read"]
-    assert "reason: ip names no interface enp1s0" in failed["Fail when something could not be read"]
+    results = host.ansible("ansible-playbook", str(play))
+    assert [line for line in results if line["status"] not in ("ok", "skipped")] == []
+    assert len(results) >= len(examples_of("sriov_vf_facts")) - 1  # the last is a play of its own
 
 
 @pytest.mark.parametrize(("told_by_ip", "expected"), [(True, 3), (False, 9)])

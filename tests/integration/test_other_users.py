@@ -39,7 +39,7 @@ def test_libvirt_gives_a_guest_the_port_of_a_bridge(host: Host, warm: Warm):
 def test_who_defines_a_network_is_warned_of_vfs_in_use_once(warm: Warm):
     for check in (True, False):
         (warning,) = told(warm.module("passthrough_network", name="n", pf="enp1s0", _ansible_check_mode=check))
-        assert warning == f"libvirt gives guests of the network n also VFs that something else uses: {IN_USE}. Free them, or leave them out (vfs)."
+        assert warning == f"libvirt gives guests of the network n also VFs that this host uses: {IN_USE}. Free them, or leave them out (vfs)."
     assert told(warm.module("passthrough_network", name="n", pf="enp1s0")) == []
     assert told(warm.module("passthrough_network", name="n", pf="enp1s0", vfs="3", on_in_use="force")) == []
 

@@ -12,8 +12,8 @@ import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._command import in_turn
 from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
-from ansible_collections.vfpool.sriov.plugins.module_utils._holders import link_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._link import ask_links
+from ansible_collections.vfpool.sriov.plugins.module_utils._link_claims import link_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
 from ansible_collections.vfpool.sriov.tests.unit.commands import Commands

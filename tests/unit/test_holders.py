@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _holders, _namespaces
-from ansible_collections.vfpool.sriov.plugins.module_utils._claims import domain_claims, holder, port_claims
+from ansible_collections.vfpool.sriov.plugins.module_utils._claims import describe_holder, domain_claims, holder, port_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
-from ansible_collections.vfpool.sriov.plugins.module_utils._holders import add_holders, link_claims, without_repetition
-from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import describe_holder, without_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._holders import add_holders, without_repetition
+from ansible_collections.vfpool.sriov.plugins.module_utils._in_use import without_libvirt
+from ansible_collections.vfpool.sriov.plugins.module_utils._link_claims import link_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._other_drivers import other_drivers
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs, read_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
