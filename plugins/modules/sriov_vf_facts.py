@@ -75,15 +75,15 @@ EXAMPLES = r"""
   loop_control:
     label: "{{ item.pci_address }}"
 
-- name: Gather facts about one card only, without asking libvirt
-  vfpool.sriov.sriov_vf_facts:
-    pfs: ["0000:01:00.0"]
-    gather_subset: ["!usage"]
-
 - name: Fail when it is not known of each VF whether it is in use
   ansible.builtin.assert:
     that: ansible_facts['sriov']['pfs'] | map(attribute='vfs') | flatten | selectattr('used_by', 'none') | length == 0
     fail_msg: "{{ ansible_facts['sriov']['incomplete'] | ansible.builtin.to_nice_yaml }}"
+
+- name: Gather facts about one card only, without asking libvirt
+  vfpool.sriov.sriov_vf_facts:
+    pfs: ["0000:01:00.0"]
+    gather_subset: ["!usage"]
 
 # Gathering of facts at the start of each play brings these, too:
 # - name: Provision hypervisors
