@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -19,41 +20,6 @@ __all__ = ["report"]
 
 ROUNDS = 7
 VFS, MANY_VFS = 256, 4096
-
-# Times all that gather_subset min does in its process, and the start of a Python that does nothing: milliseconds of a processor.
-IN_PROCESS = """\
-import json, resource, subprocess, sys, time
-sys.path.insert(0, sys.argv[1])
-from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
-from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Sysfs
-
-links = {}
-for root in sys.argv[2:]:
-    with open(f"{root}/links.json") as said_by_ip:
-        links[root] = said_by_ip.read()
-
-def discover(root):
-    start = time.process_time()
-    sriov = gather(None, {"min"}, lambda command: (0, links[root], ""), Sysfs(root))
-    spent = 1000 * (time.process_time() - start)
-    assert not sriov["incomplete"], sriov["incomplete"]
-    return len(sriov["pfs"][0]["vfs"]), spent
-
-def children():
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-def start_python():
-    before = children()
-    subprocess.run([sys.executable, "-c", "pass"])
-    return "python", 1000 * (children() - before)
-
-best = {}
-for _round in range(25):
-    for name, spent in (start_python(), *map(discover, sys.argv[2:])):
-        best[name] = min(spent, best.get(name, spent))
-print(json.dumps(best))
-"""
 
 # A module that returns the same facts and has no work with them: what is above ping here, no facts module can save.
 READY_MADE = """\
@@ -97,8 +63,9 @@ def _in_process(host: Host) -> list[Row]:
             Tree(root).pf("enp1s0", "0000:01:00.0", vfs=number, stride=1)
             names = ["enp1s0", *(f"enp1s0v{index}" for index in range(number))]
             (root / "links.json").write_text(json.dumps([{**link, "ifname": name} for name in names]))
-        command = ["/usr/bin/python3", "-c", IN_PROCESS, str(CHECKOUT / ".collections"), f"{folder}/{VFS}", f"{folder}/{MANY_VFS}"]
-        spent = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+        command = ["/usr/bin/python3", str(CHECKOUT / "tests/bench/discovery.py"), f"{folder}/{VFS}", f"{folder}/{MANY_VFS}"]
+        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT / ".collections")}
+        spent = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, env=environment).stdout)
     few, many = spent[str(VFS)], spent[str(MANY_VFS)]
     return [
         Row(f"discovery (min) of {VFS} VFs, in process", few, "ms", 6),

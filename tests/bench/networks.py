@@ -10,43 +10,13 @@ import json
 from ansible_collections.vfpool.sriov.tests.bench.host import NEW_SSH, bench_host, run_of
 from ansible_collections.vfpool.sriov.tests.bench.table import Row, interleaved, table
 from ansible_collections.vfpool.sriov.tests.integration.cut import URI, Cut
-from ansible_collections.vfpool.sriov.tests.integration.host import Host
+from ansible_collections.vfpool.sriov.tests.integration.host import CHECKOUT, Host
 from ansible_collections.vfpool.sriov.tests.integration.warm import PYTHON, Warm
 
 __all__ = ["report"]
 
 ROUNDS = 7
 MEMBERS, LEASES = 256, 64
-
-# Times, in turns over one connection, libvirt's own stop and start of a network without leases ("bare"), and our rebuild
-# of its twin with leases ("leased"): seconds, the best of each.
-REBUILD = """\
-import json, time
-import libvirt
-from ansible_collections.vfpool.sriov.plugins.module_utils._journal import Journal
-from ansible_collections.vfpool.sriov.plugins.module_utils._ledger import read_leases
-from ansible_collections.vfpool.sriov.plugins.module_utils._rebuild import rebuild
-
-connection = libvirt.open("qemu:///system")
-bare, leased = map(connection.networkLookupByName, ("bare", "leased"))
-leases = read_leases(leased)
-
-def ours():
-    rebuild(leased, Journal("leased"), leases, lambda lease: lease, False, [], lambda xml, entered: None)
-
-def libvirts():
-    bare.destroy()
-    bare.create()
-
-best = {}
-for _round in range(15):
-    for name, once in (("ours", ours), ("libvirt's", libvirts)):
-        start = time.perf_counter()
-        once()
-        best[name] = min(time.perf_counter() - start, best.get(name, 9))
-assert read_leases(leased) == leases
-print(json.dumps(best))
-"""
 
 
 def report() -> tuple[str, bool]:
@@ -71,7 +41,7 @@ def _measure(host: Host) -> list[Row]:
     for number in range(LEASES):
         warm.lease("leased", f"guest{number}", f"52:54:00:00:00:{number:02x}")
     calls.append(_calls(host, warm, "leased"))
-    rebuild = json.loads(host.run(*PYTHON, "-c", REBUILD).stdout)
+    rebuild = json.loads(host.run(*PYTHON, str(CHECKOUT / "tests/bench/rebuild.py")).stdout)
     ping, ran = times["ping"], times["same"]
     return [
         Row(f"a run that changes nothing, against ansible -m ping ({far['ping'].elapsed:.2f} s)", far["same"].elapsed / far["ping"].elapsed, "x", 1.25),
