@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import Claim, holder, is_active
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import ask_libvirt
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import has_interface, interfaces_of, is_network_card
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import UNNAMED
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import UNNAMED, UNSETTLED
 from ansible_collections.vfpool.sriov.plugins.module_utils._link_claims import MACVLANS, link_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._namespaces import look_elsewhere
 from ansible_collections.vfpool.sriov.plugins.module_utils._other_drivers import other_drivers
@@ -162,7 +162,7 @@ class _Vf:
             self.moved = interfaces == []
             self.names = interfaces or []
             if interfaces:
-                self.doubts.append("udev may still rename its interface, and who names it by its later name is not known")
+                self.doubts.append(UNSETTLED)
             if not sysfs.exists(base):
                 self.doubts.append("it went away while it was read")
             self._ask_driver(interfaces, sysfs)

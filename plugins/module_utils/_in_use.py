@@ -12,7 +12,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._claims import descri
 from ansible_collections.vfpool.sriov.plugins.module_utils._errors import SriovError
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
 from ansible_collections.vfpool.sriov.plugins.module_utils._interfaces import is_vfio
-from ansible_collections.vfpool.sriov.plugins.module_utils._link import UNNAMED
+from ansible_collections.vfpool.sriov.plugins.module_utils._link import UNNAMED, UNSETTLED
 from ansible_collections.vfpool.sriov.plugins.module_utils._pci import describe_pf
 from ansible_collections.vfpool.sriov.plugins.module_utils._range_option import parse_ranges
 from ansible_collections.vfpool.sriov.plugins.module_utils._ranges import format_ranges
@@ -94,8 +94,8 @@ def without_libvirt(sriov: dict) -> list[dict]:
 
 
 def renamed(sriov: dict) -> set[int]:
-    """The VFs of which it is not known who uses them because their interfaces have one name in sysfs and another for ``ip``, which came later."""
-    return {index for _pf, indices, reason in _doubts(sriov) if reason.startswith(UNNAMED) for index in indices}
+    """The VFs of which it is not known who uses them because udev renames their interfaces: it is about to, or did before ``ip`` was asked."""
+    return {index for _pf, indices, reason in _doubts(sriov) if reason.startswith((UNNAMED, UNSETTLED)) for index in indices}
 
 
 def _doubts(sriov: dict) -> Iterator[tuple[str, list[int], str]]:

@@ -19,6 +19,8 @@ _EVERYTHING = ["ip", "-json", "-details", "address", "show"]
 
 # Before the name of an interface that sysfs has and ip has not, or not any more.
 UNNAMED = "ip names no interface"
+# Of an interface that sysfs has, while udev is at work on it.
+UNSETTLED = "udev may still rename its interface, and who names it by its later name is not known"
 
 
 class Links(NamedTuple):

@@ -250,6 +250,27 @@ def test_a_vf_that_udev_renames_while_its_holders_are_looked_for_is_looked_at_ag
     assert foretell(kernel, num_vfs="4")[0]["actions"] == ["destroy VF 0-2 of enp1s0 (0000:01:00.0)", "make 4 VFs on enp1s0 (0000:01:00.0)"]
 
 
+@pytest.mark.parametrize("installed", [False], indirect=True)
+def test_a_vf_that_udev_is_about_to_rename_is_waited_for(
+    kernel: RecordedKernel, installed: bool, udev: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen on a laboratory host: a run that was ended while it made VFs could not undo that either."""
+    kernel.pf.vf(1).renamed("eth0")
+    kernel.sysfs = Sysfs(str(kernel.tree.root), str(udev))
+    number = (kernel.tree.root / "class/net/eth0/ifindex").read_text().strip()
+    tell, told = kernel.run, []
+
+    def run(command: list[str]) -> tuple[int, str, str]:
+        told.extend([command] if "address" in command else [])
+        if len(told) == 2:  # the plan's question: from then on udev is done
+            (udev / f"data/n{number}").touch()
+        return tell(command)
+
+    monkeypatch.setattr(kernel, "run", run)
+    assert foretell(kernel, num_vfs="4")[0]["actions"] == ["destroy VF 0-2 of enp1s0 (0000:01:00.0)", "make 4 VFs on enp1s0 (0000:01:00.0)"]
+    assert len(told) == 3
+
+
 def test_no_vfs_are_made_where_it_cannot_be_told_who_takes_them_before_they_have_their_drivers(kernel: RecordedKernel, installed: bool) -> None:
     """They could neither be bound nor, for the same reason, be destroyed again."""
     kernel.pf.resize(0)

@@ -203,7 +203,7 @@ def test_a_lease_that_a_rebuild_is_yet_to_put_back_is_held_and_one_that_is_back_
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda record: record.mkdir(),
+        Path.mkdir,
         lambda record: record.symlink_to(record),
         lambda record: record.write_text(""),
         lambda record: record.write_text("null\n"),
