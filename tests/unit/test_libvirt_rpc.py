@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import tempfile
@@ -204,7 +205,7 @@ def test_a_lease_that_a_rebuild_is_yet_to_put_back_is_held_and_one_that_is_back_
     "damage",
     [
         Path.mkdir,
-        lambda record: record.symlink_to(record),
+        lambda record: os.symlink(record, record),
         lambda record: record.write_text(""),
         lambda record: record.write_text("null\n"),
         lambda record: record.write_text("{}\n"),
