@@ -40,7 +40,7 @@ def add_holders(pfs: list[dict], links: dict[str, dict], sysfs: Sysfs, incomplet
     search.look_at_guests()
     search.look_at_processes()
     search.look_at_namespaces(links)
-    if sysfs.is_the_kernels() and not sees_all_processes():
+    if not sees_all_processes() and sysfs.is_the_kernels():
         search.doubts.append("the processes outside of this PID namespace cannot be seen: run this on the host itself")
     for vf in vfs:
         found = without_repetition(vf.holders, search.made_by_libvirt)
@@ -65,11 +65,12 @@ class _Search:
                 self.by_device[device].holders.append(entry)
 
     def look_at_links(self, links: dict[str, dict], sysfs: Sysfs) -> None:
+        strangers = {vf.pf["name"] for vf in self.vfs} - {None, *links}
+        # Of a tree that was laid over the kernel's own, ip does not even know the PF.
+        laid_over = strangers if links and strangers and not sysfs.is_the_kernels() else set()
         for vf in self.vfs:
-            # Of a tree that was laid over the kernel's own, ip does not even know the PF.
-            ours = not links or vf.pf["name"] is None or vf.pf["name"] in links or sysfs.is_the_kernels()
             for name in vf.names:
-                if ours and name not in links:
+                if vf.pf["name"] not in laid_over and name not in links:
                     vf.doubts.append(f"{UNNAMED} {name}" if links else "ip gave no list of the host's links")
         for name, link in links.items():
             # A dual-port card gives a VF two interfaces; the facts name one, the kernel tells the device of each.
