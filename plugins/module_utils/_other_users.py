@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import describe_holder, is_active
 from ansible_collections.vfpool.sriov.plugins.module_utils._facts import gather
-from ansible_collections.vfpool.sriov.plugins.module_utils._leases import member_of
 from ansible_collections.vfpool.sriov.plugins.module_utils._overlap import Devices
 
 __all__ = ["other_users"]
@@ -18,7 +17,7 @@ def other_users(devices: Devices, leases: list[dict]) -> tuple[dict[str, list[st
 
     That is anything but libvirt's ports and running guests, which libvirt itself tells, and not as of a moment ago.
     """
-    leased = {member for lease in leases for member in devices.shared([member_of(lease) or ""])}
+    leased = set(devices.leased(leases))
     sriov = gather(None, frozenset(("min", "usage")))
     reasons = "; ".join(dict.fromkeys(entry["reason"] for entry in sriov["incomplete"] if entry["part"].endswith("used_by")))
     used, unknown = {}, {}

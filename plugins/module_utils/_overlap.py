@@ -41,6 +41,10 @@ class Devices:
         marks = set(map(self._mark, others))
         return [member for mark, member in self._members.items() if mark in marks]
 
+    def leased(self, leases: Iterable[dict]) -> list[str]:
+        """Those members that one of ``leases`` holds, under whatever name."""
+        return self.shared(member_of(lease) or "" for lease in leases)
+
     def _mark(self, device: str) -> str:
         if device not in self._addresses and self._pfs is not None:
             # Not the interface that the facts name, but maybe another one of the same function.
@@ -77,14 +81,14 @@ def held_otherwise(connected: Any, name: str, devices: Devices, leases: list[dic
 
 def unleased(connected: Any, devices: Devices, leases: list[dict]) -> list[tuple[str, dict]]:
     """Each of ``devices`` that a running guest holds without one of ``leases``, and that guest, as an entry of ``used_by``."""
-    leased = {(lease["owner_uuid"], member) for lease in leases for member in devices.shared([member_of(lease) or ""])}
+    leased = {(lease["owner_uuid"], member) for lease in leases for member in devices.leased([lease])}
     claims = [(member, guest) for device, guest in guest_claims(running_guests(connected)) for member in devices.shared([device])]
     return [(member, guest) for member, guest in claims if (guest["uuid"], member) not in leased]
 
 
 def used_by_the_host(devices: Devices, leases: list[dict], links: Iterable[dict]) -> dict[str, str]:
     """Who uses each of ``devices`` without one of ``leases``, in words, as far as ``links`` tell, which are those of ``ip -json``."""
-    leased = {member for lease in leases for member in devices.shared([member_of(lease) or ""])}
+    leased = set(devices.leased(leases))
     used: dict[str, str] = {}
     for interface, holder in link_claims(links):
         for member in devices.shared([interface]):

@@ -244,7 +244,7 @@ class _Port:
             leases = [lease for lease in map(parse_port, record["leases"] + record["before"]) if lease["port"] not in record["done"]]
             with said_by_libvirt(f"tell the leases of the network {name}"):
                 for lease in leases + (read_leases(other) if other is not None and other.isActive() else []):
-                    found.update(((lease["owner_uuid"], member), lease["owner_name"]) for member in devices.shared([member_of(lease) or ""]))
+                    found.update(((lease["owner_uuid"], member), lease["owner_name"]) for member in devices.leased([lease]))
         return [_held(member, name, owner) for (owner, member), name in found.items()]
 
     def _next(self) -> str | None:
