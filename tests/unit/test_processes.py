@@ -53,15 +53,20 @@ def test_a_process_that_ends_meanwhile_has_let_go(proc: Path) -> None:
     assert openers({"/dev/vfio/13"}, str(proc)) == ({}, [])
 
 
-def test_a_process_that_ends_while_it_is_looked_at_has_let_go(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def refuse_to_list(folder: str, error: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's answer where a folder of /proc, named by its end, is listed."""
     listdir = os.listdir
 
-    def end(path: str) -> list[str]:
-        if path.endswith("/4711/fd"):
-            raise ProcessLookupError(3, "No such process")
+    def answer(path: str) -> list[str]:
+        if path.endswith(folder):
+            raise error
         return listdir(path)
 
-    monkeypatch.setattr(os, "listdir", end)
+    monkeypatch.setattr(os, "listdir", answer)
+
+
+def test_a_process_that_ends_while_it_is_looked_at_has_let_go(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_to_list("/4711/fd", ProcessLookupError(3, "No such process"), monkeypatch)
     assert openers({"/dev/vfio/12"}, str(proc)) == ({}, [])
 
 
@@ -80,14 +85,7 @@ def test_a_real_process_is_found_by_the_file_that_it_has_open(tmp_path: Path) ->
 
 
 def test_processes_of_others_that_cannot_be_seen_are_counted(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    listdir = os.listdir
-
-    def refuse(path: str) -> list[str]:
-        if path.endswith("/1/fd"):
-            raise PermissionError(13, "Permission denied")
-        return listdir(path)
-
-    monkeypatch.setattr(os, "listdir", refuse)
+    refuse_to_list("/1/fd", PermissionError(13, "Permission denied"), monkeypatch)
     assert openers({"/dev/vfio/13"}, str(proc)) == ({}, [ONE_UNSEEN])
 
 
