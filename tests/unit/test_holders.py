@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _holders, _namespaces
+from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _namespaces
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import describe_holder, domain_claims, holder, port_claims
 from ansible_collections.vfpool.sriov.plugins.module_utils._guests import NO_LIBVIRT
 from ansible_collections.vfpool.sriov.plugins.module_utils._holders import add_holders, without_repetition
@@ -186,10 +186,9 @@ def test_a_vf_that_ip_does_not_name_is_not_free_where_its_pf_has_no_name_either(
 
 def test_a_disk_with_the_kernels_driver_is_not_known_to_be_free(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system on it, say, is nowhere looked for."""
-    pf = tree.pf(None, "0000:01:00.0", vfs=3, driver="nvme", pci_class="0x010802", vf_driver="nvme", vf_name=None)
+    pf = tree.pf(None, "0000:01:00.0", vfs=3, driver="nvme", pci_class="0x010802", vf_driver="nvme", vf_name=None, iommu_group=None)
     pf.vf(1).bound_to("vfio-pci")
     pf.vf(2).bound_to(None)
-    monkeypatch.setattr(_holders, "openers", lambda _paths: ({}, []))
     reason = "who uses what the driver nvme makes of it, which is no network interface, cannot be told"
     assert used_by(tree, monkeypatch, ["lo"]) == ([None, [], []], [reason])
 

@@ -65,6 +65,7 @@ class Kernel:
     """rtnetlink with one link, which stands on another namespace's, and with what it says of that namespace's number."""
 
     said = b""
+    lower, kind = 7, b"macvlan"
 
     def __init__(self, *_kind: int) -> None:
         self.answer = b""
@@ -76,7 +77,8 @@ class Kernel:
         pass
 
     def send(self, request: bytes) -> None:
-        link = struct.pack("=16x") + attribute(3, b"eth0\0") + attribute(5, number(7)) + attribute(37, number(0)) + attribute(18, attribute(1, b"macvlan\0"))
+        link = struct.pack("=16x") + attribute(3, b"eth0\0") + attribute(5, number(self.lower)) + attribute(37, number(0))
+        link += attribute(18, attribute(1, self.kind + b"\0"))
         done = message(3, number(0))
         self.answer = message(16, link) + done if request[4:6] == struct.pack("=H", 18) else self.said
 

@@ -5,19 +5,25 @@
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
+import socket
+import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _holders, _namespaces
+from ansible_collections.vfpool.sriov.plugins.module_utils import _guests, _namespaces
 from ansible_collections.vfpool.sriov.plugins.module_utils._claims import holder
 from ansible_collections.vfpool.sriov.plugins.module_utils._holders import add_holders, without_repetition
-from ansible_collections.vfpool.sriov.plugins.module_utils._namespaces import Elsewhere, Upper
 from ansible_collections.vfpool.sriov.plugins.module_utils._pf import find_pfs, read_vfs
 from ansible_collections.vfpool.sriov.plugins.module_utils._sysfs import Incomplete, Sysfs
 from ansible_collections.vfpool.sriov.tests.sysfs_tree import Tree
 from ansible_collections.vfpool.sriov.tests.unit.test_libvirt_rpc import ANSWERS, Reply, daemon, number, reply, text
+from ansible_collections.vfpool.sriov.tests.unit.test_namespaces import Kernel, attribute, message
+from ansible_collections.vfpool.sriov.tests.unit.test_namespaces import number as kernels_number
 
 NO_GUESTS = {283: number(0), 273: number(0)}
 
@@ -48,6 +54,33 @@ def links_of(tree: Tree, **changes: dict) -> list[dict]:
     """Every interface of the tree as ip tells it, with an index, and what is said of some by name."""
     names = sorted(entry.name for entry in (tree.root / "class/net").iterdir())
     return [{"ifname": name, "ifindex": int((tree.root / f"class/net/{name}/ifindex").read_text()), **changes.get(name, {})} for name in names]
+
+
+@pytest.fixture
+def blue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Another network namespace. Who enters it stays in ours, so what the kernel says in there is to be told: a link, or an interface's PCI address."""
+    (tmp_path / "netns").mkdir()
+    (tmp_path / "netns/blue").symlink_to("/proc/self/ns/net")
+    monkeypatch.setattr(_namespaces, "_NAMED", str(tmp_path / "netns"))
+    really_open, really_ask = socket.socket, fcntl.ioctl
+
+    def tell(lower: int = 0, kind: str = "", address: str = "") -> None:
+        class Inside(Kernel):
+            said = message(88, bytes(4) + attribute(1, kernels_number(0)))  # by which number it knows our namespace
+
+        Inside.lower, Inside.kind = lower, kind.encode()
+
+        def ask(file: Any, code: int, request: bytes) -> Any:
+            name, buffer = struct.unpack("16sP", request)
+            if name.rstrip(b"\0") != b"eth0":
+                return really_ask(file, code, request)
+            return ctypes.memmove(buffer + 100, address.encode(), len(address))
+
+        monkeypatch.setattr(socket, "socket", lambda family=-1, *rest, **more: (Inside if family == socket.AF_NETLINK else really_open)(family, *rest, **more))
+        monkeypatch.setattr(socket, "if_nameindex", lambda: [(5, "eth0")] if address else [])
+        monkeypatch.setattr(fcntl, "ioctl", ask)
+
+    return tell
 
 
 @pytest.fixture
@@ -158,21 +191,27 @@ def test_a_disk_that_was_handed_to_user_space_and_is_not_open_is_free(tree: Tree
         *((kind, []) for kind in ("veth", "gre", "sit", "")),
     ],
 )
-def test_a_device_in_another_namespace_holds_the_vf_that_it_stands_on(card: Tree, monkeypatch: pytest.MonkeyPatch, kind: str, held: list) -> None:
+def test_a_device_in_another_namespace_holds_the_vf_that_it_stands_on(
+    card: Tree, monkeypatch: pytest.MonkeyPatch, blue: Callable[..., None], kind: str, held: list
+) -> None:
     links = links_of(card)
     (lower,) = (link["ifindex"] for link in links if link["ifname"] == "enp1s0v1")
-    monkeypatch.setattr(_holders, "look_elsewhere", lambda _moved: Elsewhere({}, [Upper(lower, "eth0", kind, "blue")], []))
+    blue(lower, kind)
     assert search(card, monkeypatch, links) == ([[], held], {})
 
 
 @pytest.mark.parametrize("ip_answers", [True, False])
-def test_a_device_in_another_namespace_on_a_link_that_ip_does_not_tell_of_holds_none(card: Tree, monkeypatch: pytest.MonkeyPatch, ip_answers: bool) -> None:
-    monkeypatch.setattr(_holders, "look_elsewhere", lambda _moved: Elsewhere({}, [Upper(99, "eth0", "macvlan", "blue")], []))
+def test_a_device_in_another_namespace_on_a_link_that_ip_does_not_tell_of_holds_none(
+    card: Tree, monkeypatch: pytest.MonkeyPatch, blue: Callable[..., None], ip_answers: bool
+) -> None:
+    blue(99, "macvlan")
     used_by, _why = search(card, monkeypatch, links_of(card) if ip_answers else [])
     assert used_by == [[] if ip_answers else None] * 2
 
 
-def test_an_interface_that_was_moved_is_held_by_the_namespace_that_has_it(card: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interface_that_was_moved_is_held_by_the_namespace_that_has_it(
+    card: Tree, monkeypatch: pytest.MonkeyPatch, blue: Callable[..., None]
+) -> None:
     card.functions["0000:01:10.2"].elsewhere()
-    monkeypatch.setattr(_holders, "look_elsewhere", lambda moved: Elsewhere(dict.fromkeys(moved, "blue"), [], []))
+    blue(address="0000:01:10.2")
     assert search(card, monkeypatch, links_of(card)) == ([[], [holder("netns", "blue")]], {})
