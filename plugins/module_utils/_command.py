@@ -16,7 +16,7 @@ from ansible_collections.vfpool.sriov.plugins.module_utils._errors import Unread
 
 __all__ = ["ENVIRONMENT", "Run", "Start", "ask", "beside", "in_turn"]
 
-_PATIENCE = 60  # seconds: a hundred times as long as a list of a thousand interfaces takes
+_PATIENCE = 60  # seconds, after which a command is taken to hang
 # Exit code, standard output, standard error.
 Answer = tuple[int, str, str]
 # What a command says is read in English. Who became root by su may lack the folders of the commands that only root runs.
